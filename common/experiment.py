@@ -1,0 +1,345 @@
+"""One experiment from flags to record: the way of every run.
+
+    flags -> Settings -> data.load(name) -> Game -> fit -> evaluation -> one Record
+
+A script says what its text says (an `Experiment`), how one run is made (a function of Settings, Images and a work
+folder that returns an `Outcome`), and which runs its flags ask for (`main`). See reproductions/ahmed_ch4/ood.py.
+"""
+
+import ast
+import contextlib
+import dataclasses
+import datetime
+import fcntl
+import hashlib
+import math
+import pathlib
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+
+from common import start  # noqa: F401 (before all that imports TensorFlow: it keeps start-up messages off stderr)
+
+# isort: split
+import keras
+import tqdm
+from absl import app, flags
+
+from common import data, machine
+from common.errors import UserError
+from common.reporting import names, records
+from common.training import fit, strategy
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+SCALES = ("smoke", "cpu", "paper")
+
+flags.DEFINE_enum(
+    "scale", "cpu", SCALES, "smoke: seconds, embedded data; cpu: hours on two cores; paper: the text's own."
+)
+flags.DEFINE_string("dataset", "", "Data set; default: the text's own, or an embedded one at smoke scale.")
+flags.DEFINE_string(
+    "variant", "as_described", "as_described: the text, gaps filled; as_code: the author's code; or others."
+)
+flags.DEFINE_list("seed", ["1"], "Seeds, one run each: --seed=1,2,3.")
+flags.DEFINE_multi_string("set", [], "Change a setting: --set latent=10. May be repeated.")
+flags.DEFINE_string("data_dir", None, "Folder with data sets; default: the environment variable REPRO_DATA.")
+flags.DEFINE_string("work_dir", None, "Folder for checkpoints and logs; default: runs/<scale>.")
+flags.DEFINE_string(
+    "results_dir", None, "Folder for records; default: results/, or runs/smoke/results/ at smoke scale."
+)
+flags.DEFINE_string("jit", "auto", "auto: XLA where it pays; on; off; eager: plain Python, for debugging.")
+flags.DEFINE_string("strategy", "single", "single, mirrored (devices of one machine) or multi_worker (TF_CONFIG).")
+flags.DEFINE_bool("rerun", False, "Evaluate again although a fresh record is there (a finished training is kept).")
+FLAGS = flags.FLAGS
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """What one script re-runs. Settings are deltas: options of the model, then of the scale, then of the variant.
+
+    options: {model: {name: value}} at the text's own settings ("paper" scale).
+    scales, variants: {scale or variant: {model: {name: value}}}; datasets: {scale: default data set}.
+    models: the file whose code, with all it imports, decides what a training gives; editing the script itself
+    evaluates again from the finished training, editing the models trains anew. evaluation: options that a training
+    does not depend on, or that only make it longer; changing one keeps what is trained.
+    """
+
+    text: str
+    name: str
+    script: str
+    options: Mapping
+    scales: Mapping
+    variants: Mapping
+    datasets: Mapping
+    models: str
+    evaluation: tuple = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """One run. `key` tells runs of one script apart (held-out class, latent size); `changed` is what --set changed."""
+
+    text: str
+    experiment: str
+    model: str
+    variant: str
+    scale: str
+    dataset: str
+    seed: int
+    key: Mapping
+    options: Mapping
+    changed: tuple = ()
+    jit: str = "auto"
+    strategy: str = "single"
+
+    def __getitem__(self, option):
+        return self.options[option]
+
+    def build(self, make_game: Callable):
+        """The game that `make_game()` returns, its variables where --strategy wants them."""
+        return strategy.build(make_game, self.strategy)
+
+    @property
+    def name(self):
+        """The record's name: cpu-vae-held_out0-as_described-mnist-s1."""
+        changed = [(k, self.options[k]) for k in self.changed]
+        return names.record_name(self.scale, self.model, self.key, self.variant, self.dataset, self.seed, changed)
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What one run measured: metrics {name: number}, arrays for results/scores, how it was evaluated, steps trained."""
+
+    metrics: Mapping
+    arrays: Mapping = dataclasses.field(default_factory=dict)
+    evaluator: str = ""
+    steps: int = 0
+    binarisation: str = "none"
+    split: str = "official test set"
+    notes: Mapping = dataclasses.field(default_factory=dict)
+
+
+def settings(experiment: Experiment, model: str, seed: int, **key) -> Settings:
+    """The settings of one run from the flags; raises UserError for what does not exist or has the wrong type."""
+    scale, variant = FLAGS.scale, FLAGS.variant
+    one_of("model", model, experiment.options)
+    one_of("variant", variant, experiment.variants)
+    deltas = (experiment.options, experiment.scales.get(scale, {}), experiment.variants[variant])
+    options = {}
+    for delta in deltas:
+        options |= delta.get(model, {})
+    changes = dict(parse_change(text, options) for text in FLAGS.set)
+    return Settings(
+        experiment.text, experiment.name, model, variant, scale, FLAGS.dataset or experiment.datasets[scale], seed, key,
+        options | changes, tuple(sorted(changes)), FLAGS.jit, FLAGS.strategy,
+    )  # fmt: skip
+
+
+def one_of(what: str, value, known):
+    """Raises UserError unless `value` is one of `known`."""
+    if value not in known:
+        raise UserError(f"unknown {what} {value!r}; choose one of {', '.join(map(str, known))}")
+
+
+def parse_change(text: str, options: Mapping):
+    """("latent", 10) from "latent=10"; the value must have the type of the option's own value."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UserError(f"--set {text}: write it as name=value")
+    one_of("field in --set:", name, options)
+    old = options[name]
+    try:
+        new = value if isinstance(old, str) else ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        new = None
+    if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
+        new = float(new)
+    if type(new) is not type(old):
+        raise UserError(f"--set {name}={value}: {type(old).__name__} expected, as in {name}={old}")
+    if isinstance(new, int | float) and not isinstance(new, bool):
+        lowest = min(old, 1 if isinstance(old, int) else 0)  # of counts and rates
+        if not lowest <= new < math.inf:
+            raise UserError(f"--set {name}={value}: a finite number of at least {lowest} expected")
+    return name, new
+
+
+def seeds():
+    """The run seeds of --seed."""
+    found = integers("seed", FLAGS.seed)
+    for seed in found:
+        if not 0 <= seed < 2**31:
+            raise UserError(f"--seed={seed}: seeds are 0 to {2**31 - 1}")
+    return found
+
+
+def integers(flag: str, values):
+    """[1, 2] from ["1", "2"]; raises UserError for anything else, and for nothing."""
+    try:
+        found = [int(v) for v in values]
+    except ValueError:
+        found = []
+    if not found:
+        raise UserError(f"--{flag}={','.join(values)}: whole numbers separated by commas expected")
+    return found
+
+
+def results_dir() -> pathlib.Path:
+    """Where records go: --results_dir, else runs/smoke/results at smoke scale and results/ otherwise."""
+    default = ROOT / "runs/smoke/results" if FLAGS.scale == "smoke" else ROOT / "results"
+    return pathlib.Path(FLAGS.results_dir) if FLAGS.results_dir else default
+
+
+def work_root() -> pathlib.Path:
+    """Where checkpoints, logs and judges of this scale lie."""
+    return pathlib.Path(FLAGS.work_dir) if FLAGS.work_dir else ROOT / "runs" / FLAGS.scale
+
+
+def execute(experiment: Experiment, run: Callable, wanted: Settings) -> records.Record:
+    """The record of one run: the one that is there if it is fresh, else made by `run(settings, images, work)`.
+
+    A training is kept in its work folder under the hash of the code and options that made it: the same command goes on
+    where a killed one stopped, and changed code starts anew. Of several workers the first writes the record.
+    """
+    strategy.start(wanted.strategy)
+    code = records.code_fingerprint(experiment.script)
+    path = results_dir() / "records" / wanted.text / wanted.experiment / f"{wanted.name}.json"
+    if path.exists() and not FLAGS.rerun:
+        old = records.load(path)
+        stale = records.is_stale(old)
+        if not stale and old.settings == as_json(wanted):
+            print(f"{wanted.name}: already in {path}", flush=True)
+            return old
+        print(f"{wanted.name}: made by other {'code (' + ', '.join(stale) + ')' if stale else 'settings'}", flush=True)
+    writable(path.parent)
+    work = work_root() / wanted.text / wanted.experiment / wanted.name / trained_by(experiment, wanted)
+    work = strategy.folder(work, wanted.strategy)
+    with locked(work):
+        print(f"{wanted.name}: started, work in {work}", flush=True)
+        images = data.load(wanted.dataset, FLAGS.data_dir)
+        keras.utils.clear_session()  # names, and with them checkpoints, do not depend on what ran before
+        keras.utils.set_random_seed(wanted.seed)
+        before, started = fit.logged_seconds(work), time.monotonic()
+        outcome = run(wanted, images, work)
+        seconds = before + time.monotonic() - started
+        record = _record(experiment, wanted, images, outcome, code, seconds)
+        if strategy.is_chief(wanted.strategy):
+            record.save(results_dir())
+    shown = ", ".join(f"{k} {v:.4g}" for k, v in list(outcome.metrics.items())[:6])
+    print(f"{wanted.name}: done in {seconds:.0f} s, {shown}", flush=True)
+    return record
+
+
+def trained_by(experiment: Experiment, wanted: Settings) -> str:
+    """16 hex digits: the code of the models and of the training, and the options they depend on."""
+    code = [records.code_fingerprint(file)["fingerprint"] for file in (experiment.models, fit.__file__)]
+    options = sorted((k, v) for k, v in wanted.options.items() if k not in experiment.evaluation)
+    return hashlib.sha256(repr((code, options)).encode()).hexdigest()[:16]
+
+
+def writable(folder: pathlib.Path):
+    """Raises UserError, before any training, if records cannot be written into `folder`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(f"cannot write in {folder}: {error.strerror}; choose another with --results_dir") from error
+
+
+def as_json(wanted: Settings) -> dict:
+    """The settings as they stand in a record."""
+    fields = ("model", "variant", "scale", "dataset", "seed")
+    lists = {k: list(v) if isinstance(v, tuple) else v for k, v in wanted.options.items()}
+    return {f: getattr(wanted, f) for f in fields} | {"key": dict(wanted.key), "options": lists}
+
+
+def _record(experiment, wanted, images, outcome, code, seconds):
+    files, hashes = {}, {}
+    if outcome.arrays and strategy.is_chief(wanted.strategy):
+        files["scores"] = f"scores/{wanted.text}/{wanted.experiment}/{wanted.name}.npz"
+        hashes["scores"] = records.save_scores(results_dir() / files["scores"], **outcome.arrays)
+    return records.Record(
+        text=wanted.text,
+        experiment=wanted.experiment,
+        name=wanted.name,
+        settings=as_json(wanted),
+        metrics={name: float(value) for name, value in outcome.metrics.items()},
+        data={
+            "name": images.name,
+            "fingerprint": images.fingerprint,
+            "stand_in": images.stand_in,
+            "binarisation": outcome.binarisation,
+            "split": outcome.split,
+        },
+        evaluator=outcome.evaluator,
+        files=files,
+        sha256=hashes,
+        code=code,
+        command=command(experiment, wanted),
+        machine=machine.hardware() | {"jit": wanted.jit, "strategy": wanted.strategy},
+        versions=machine.versions(),
+        seconds=round(seconds, 1),
+        steps=outcome.steps,
+        finished=datetime.date.today().isoformat(),
+        notes=dict(outcome.notes),
+    )
+
+
+def command(experiment: Experiment, wanted: Settings) -> str:
+    """The line that repeats this one run."""
+    script = pathlib.Path(experiment.script).resolve().relative_to(ROOT)
+    parts = ["python", str(script), f"--scale={wanted.scale}", f"--dataset={wanted.dataset}", f"--model={wanted.model}"]
+    parts += [f"--{k}={v}" for k, v in wanted.key.items()]
+    if wanted.variant != "as_described":
+        parts.append(f"--variant={wanted.variant}")
+    parts += [f"--set={k}={wanted.options[k]}" for k in wanted.changed]
+    return " ".join(shlex.quote(p) for p in [*parts, f"--seed={wanted.seed}"])
+
+
+@contextlib.contextmanager
+def locked(work: pathlib.Path):
+    """Holds folder `work` alone; raises UserError if it cannot be written or another process holds it."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        file = open(work / "lock", "w")  # noqa: SIM115 (held until the run ends)
+    except OSError as error:
+        raise UserError(
+            f"cannot write in work folder {work}: {error.strerror}; choose another with --work_dir"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"another process works in {work}; wait for it or choose another --work_dir") from error
+        yield
+
+
+def main(function: Callable):
+    """Runs a script's `main`; a UserError ends it with one line on stderr and exit code 2."""
+
+    def guarded(arguments):
+        try:
+            if len(arguments) > 1:
+                raise UserError(f"unexpected argument {arguments[1]!r}; flags are written as --name=value")
+            function()
+        except UserError as error:
+            fail(error)
+        except KeyboardInterrupt:
+            fail("stopped; the same command goes on from the last checkpoint", 130)
+
+    def parse(arguments):
+        try:
+            return FLAGS(arguments)
+        except flags.Error as error:
+            fail(error)
+
+    app.run(guarded, flags_parser=parse)
+
+
+def fail(message, code=2):
+    """Ends the process with one line on stderr, below any progress bar."""
+    for bar in list(getattr(tqdm.tqdm, "_instances", ())):
+        bar.close()
+    sys.stderr.write(f"error: {' '.join(str(message).split())}\n")
+    sys.exit(code)

@@ -1,0 +1,1 @@
+"""What formulas say: distributions, objectives, estimators, as functions on plain tensors."""

@@ -1,0 +1,160 @@
+"""From claim and measurement to verdict: pure functions, one per kind of claim.
+
+    level      printed within mean ± max(tolerance, 2 spread)            -> holds, else fails
+    order      95 % interval of the difference on the printed side of 0  -> holds; on the other side -> fails;
+               around 0, or one seed without a reason                    -> not separated
+    statement  rule true for every seed and the whole interval           -> holds; for none -> fails;
+               mixed, or an interval across the threshold                -> not separated
+    identity   every |value| <= tolerance                                -> identity, else fails
+
+Data that are not the text's (stand-ins) and runs of seconds (scale smoke) never give "holds" for what the text says
+about its own data: the best they give is "holds in direction only". An exact measurement needs no long run, so smoke
+does not bind it; and smoke binds no statement on the text's own data.
+"""
+
+import math
+
+from scipy.special import stdtrit
+
+from common.errors import UserError
+from common.reporting.claims import Claim, Measurement, parse_rule
+
+HOLDS, DIRECTION, NOT_SEPARATED = "holds", "holds in direction only", "not separated"
+FAILS, NOT_RUN, QUOTED, IDENTITY = "fails", "not run", "quoted", "identity"
+VERDICTS = (HOLDS, DIRECTION, NOT_SEPARATED, FAILS, IDENTITY, QUOTED, NOT_RUN)
+CONFIDENCE = 0.95
+
+
+def verdict(claim: Claim, measurement: Measurement | None, not_run: str = "") -> tuple[str, str]:
+    """(verdict, reason) of a claim. `not_run` is the reason shown when there is no measurement.
+
+    Raises:
+      UserError: the measurement has another unit than the claim.
+    """
+    if claim.kind == "quoted":
+        return QUOTED, not_run or "a literature row: the text quotes it, so it is not run"
+    if measurement is None or not (measurement.values or measurement.interval):
+        return NOT_RUN, not_run or (measurement.reason if measurement else "")
+    if measurement.unit and claim.unit and measurement.unit != claim.unit:
+        raise UserError(f"claim {claim.claim_id} is printed in {claim.unit} but measured in {measurement.unit}")
+    word, why = _RULES[claim.kind](claim, measurement)
+    return word, "; ".join(part for part in (why, measurement.reason, *measurement.across.values()) if part)
+
+
+def t_interval(values: tuple[float, ...], confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Student's t interval of the mean, mean ± t_{n-1} sd / sqrt(n), for two or more values."""
+    found = Measurement(values)
+    half = stdtrit(found.n - 1, (1 + confidence) / 2) * found.spread / math.sqrt(found.n)
+    return found.mean - half, found.mean + half
+
+
+def _level(claim: Claim, found: Measurement) -> tuple[str, str]:
+    """Printed number against mean ± max(tolerance, 2 spread)."""
+    if found.stand_in or _short(found):
+        return _direction_of_level(claim, found)
+    if not _finite(found):
+        return FAILS, _not_finite(found)
+    allowed = max(claim.tolerance, 2 * found.spread)
+    off = abs(found.mean - claim.printed_value)
+    # Decimal numbers such as 0.1 are not exact in binary; the last bits must neither decide nor show.
+    rounding = 1e-9 * max(abs(claim.printed_value), abs(found.mean))
+    off = 0.0 if off <= rounding else off
+    source = "tolerance" if allowed == claim.tolerance else "twice the spread over seeds"
+    compared = f"off by {off:.3g}, allowed {allowed:.3g} ({source})"
+    return (HOLDS if off <= allowed + rounding else FAILS), compared
+
+
+def _direction_of_level(claim: Claim, found: Measurement) -> tuple[str, str]:
+    """A level away from the text's data: only the direction in its rule can count."""
+    why = _limits(found)
+    if not claim.rule:
+        return NOT_SEPARATED, f"{why}: a level cannot be compared, and the claim states no direction"
+    word, compared = _statement_on_own_data(claim, found)
+    return (DIRECTION if word == HOLDS else word), f"{why}; direction: {compared}"
+
+
+def _order(claim: Claim, found: Measurement) -> tuple[str, str]:
+    """Sign of a difference."""
+    word, compared = _order_on_own_data(claim, found)
+    limits = _limits(found) if found.stand_in or _short(found) else ""
+    if word == HOLDS and limits:
+        word = DIRECTION
+    return word, "; ".join(part for part in (compared, limits) if part)
+
+
+def _order_on_own_data(claim: Claim, found: Measurement) -> tuple[str, str]:
+    sign = 1 if claim.rule == ">" else -1
+    if not _finite(found):
+        return NOT_SEPARATED, _not_finite(found)
+    if found.n < 2 and not (found.exact or found.one_seed_reason):
+        return NOT_SEPARATED, "one seed: no order between random trainings"
+    if found.interval is None and found.n < 2 and not found.exact:
+        return NOT_SEPARATED, "one seed and no interval"
+    if found.interval is not None:
+        low, high = found.interval
+    else:
+        low, high = (min(found.values), max(found.values)) if found.exact else t_interval(found.values)
+    how = "interval" if found.interval is not None else "exact values" if found.exact else "t interval over seeds"
+    compared = f"{how} of the difference [{low:.3g}, {high:.3g}]"
+    if found.n < 2 and found.one_seed_reason:
+        compared += f", one seed: {found.one_seed_reason}"
+    if sign * low > 0 and sign * high > 0:
+        return HOLDS, compared
+    if sign * low < 0 and sign * high < 0:
+        return FAILS, compared
+    return NOT_SEPARATED, f"{compared} contains 0"
+
+
+def _statement(claim: Claim, found: Measurement) -> tuple[str, str]:
+    """A rule on every seed's value and the interval."""
+    word, compared = _statement_on_own_data(claim, found)
+    if word == HOLDS and found.stand_in:
+        word = DIRECTION
+    return word, f"{compared}; {_limits(found)}" if found.stand_in else compared
+
+
+def _statement_on_own_data(claim: Claim, found: Measurement) -> tuple[str, str]:
+    region = parse_rule(claim.rule)
+    passed = sum(value in region for value in found.values)
+    inside = found.interval is None or all(end in region for end in found.interval)
+    outside = found.interval is None or region.misses(found.interval)
+    compared = f"{passed} of {found.n} value{'s' * (found.n != 1)} {claim.rule}"
+    if found.interval is not None:
+        compared += f", interval [{found.interval[0]:.3g}, {found.interval[1]:.3g}]"
+    if not _finite(found):
+        compared += f", {_not_finite(found)}"
+    if passed == found.n and inside:
+        return HOLDS, compared
+    if passed == 0 and outside:
+        return FAILS, compared
+    return NOT_SEPARATED, compared
+
+
+def _identity(claim: Claim, found: Measurement) -> tuple[str, str]:
+    """Algebra, up to rounding."""
+    ends = (*found.values, *(found.interval or ()))
+    largest = max((abs(value) if not math.isnan(value) else math.inf) for value in ends)
+    compared = f"largest difference {largest:.2g}, allowed {claim.tolerance:.2g}"
+    return (IDENTITY if largest <= claim.tolerance else FAILS), compared
+
+
+_RULES = {"level": _level, "order": _order, "statement": _statement, "identity": _identity}
+
+
+def _short(found: Measurement) -> bool:
+    """A run of seconds says nothing about a trained model; an exact measurement needs no training."""
+    return "smoke" in found.scale.split("; ") and not found.exact
+
+
+def _limits(found: Measurement) -> str:
+    parts = [f"stand-in data ({found.stand_in})"] if found.stand_in else []
+    return ", ".join(parts + (["smoke scale"] if _short(found) else []))
+
+
+def _finite(found: Measurement) -> bool:
+    return all(math.isfinite(value) for value in (*found.values, *(found.interval or ())))
+
+
+def _not_finite(found: Measurement) -> str:
+    bad = sum(not math.isfinite(value) for value in found.values)
+    return f"{bad} of {found.n} values not finite" if bad else "interval not finite"

@@ -1,0 +1,29 @@
+"""Starts TensorFlow without its start-up messages, so that a user's mistake is one line on stderr and not ten.
+
+No environment variable turns off what TensorFlow writes before its log is set up (oneDNN, no CUDA driver), so stderr is
+closed to it meanwhile. Exceptions pass. TF_CPP_MIN_LOG_LEVEL=0 or 1 keeps every message.
+"""
+
+import contextlib
+import os
+import sys
+
+
+@contextlib.contextmanager
+def quiet():
+    """Nothing that native code writes on stderr is shown meanwhile."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with quiet() if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") >= "2" else contextlib.nullcontext():
+    import tensorflow as tf
+
+    tf.config.list_physical_devices("GPU")  # looks for the driver, and says so if there is none

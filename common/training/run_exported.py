@@ -1,0 +1,108 @@
+"""Runs an exported training with numpy and jax alone, on any device that jax knows: no TensorFlow, no Keras.
+
+    python run_exported.py FOLDER --seconds=240
+
+FOLDER is what `python -m common.training.export write` made; it holds this file too, and is all that has to travel.
+A call goes on where the last one stopped, saves its state as it goes, and ends when the training is done or its
+seconds are over: exit code 0 if it is done, 3 if there is more to do. `export read` takes the folder back into Keras.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import sys
+import time
+
+import jax
+import numpy as np
+from jax import export
+
+from common.data import feeds
+
+MORE_TO_DO = 3
+
+
+def run(folder, seconds=float("inf"), save_every=60.0):
+    """Trains for at most `seconds`; returns the number of steps done and of all steps."""
+    folder, started = pathlib.Path(folder), time.monotonic()
+    jax.config.update("jax_enable_x64", True)
+    meta = json.loads((folder / "meta.json").read_text())
+    inputs, done, log = load(folder)
+    program = compiled(folder, meta)
+    per_program, last_saved, begun = meta["program_steps"], started, done
+    programs = feeds.programs(
+        meta["images"], meta["batch"], meta["seed"], done, meta["steps"], meta["steps"], per_program, meta["draws"],
+        meta["shuffle"],
+    )  # fmt: skip
+    while done < meta["steps"] and time.monotonic() - started < seconds:
+        before = time.monotonic()
+        outputs = program(*next(programs), *inputs)
+        for output, argument in meta["updates"]:
+            inputs[argument] = outputs[output]
+        values = [float(outputs[number]) for number in range(len(meta["logs"]))]  # waits until the program has ended
+        done += per_program
+        log.append([*values, time.monotonic() - before])
+        if not np.isfinite(values).all():
+            sys.exit(f"a loss is not finite in one of the steps before {done}; the last saved state is kept")
+        if done in meta["keep"] or done == meta["steps"] or time.monotonic() - last_saved > save_every:
+            save(folder, meta, inputs, done, log)
+            last_saved = time.monotonic()
+            print(f"{done} of {meta['steps']} steps, {last_saved - started:.0f} s", flush=True)
+    save(folder, meta, inputs, done, log)
+    report(done - begun, log[len(log) - (done - begun) // per_program :], per_program)
+    return done, meta["steps"]
+
+
+def compiled(folder, meta):
+    """The program as a jax function; the state it updates is given away to it (its memory is used again)."""
+    exported = export.deserialize((folder / "program.jaxexport").read_bytes())
+    platform = {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
+    exported = dataclasses.replace(exported, platforms=(platform,))  # the module inside names no device
+    return jax.jit(exported.call, donate_argnums=[2 + argument for _, argument in meta["updates"]])
+
+
+def load(folder):
+    """(inputs of the program, steps done, log rows) of the last saved state, or of the start."""
+    with np.load(folder / "constants.npz") as constants:
+        arrays = dict(constants)
+    state = folder / "state.npz"
+    with np.load(state if state.exists() else folder / "start.npz") as saved:
+        arrays |= {name: saved[name] for name in saved.files if name.isdigit()}
+        done, log = int(saved["steps_done"]), saved["log"].tolist()
+    return [jax.numpy.asarray(arrays[name]) for name in sorted(arrays)], done, log
+
+
+def save(folder, meta, inputs, done, log):
+    """Writes the state whole or not at all, and once more under its own name where the training asks to keep it."""
+    arrays = {name: np.asarray(inputs[int(name)]) for name in meta["variables"]}
+    names = ["state.npz"] + ([f"kept-{done:08d}.npz"] if done in meta["keep"] else [])
+    for name in reversed(names):
+        temporary = folder / f"writing-{name}"
+        np.savez(temporary, steps_done=done, log=np.array(log, np.float64).reshape(-1, len(meta["logs"]) + 1), **arrays)
+        temporary.replace(folder / name)
+
+
+def report(steps, log, per_program):
+    """How fast it went; the first program of a call holds the compilation."""
+    if len(log) < 2:
+        return
+    seconds = [row[-1] for row in log]
+    rest = sum(seconds[1:]) / (len(log) - 1) / per_program
+    print(f"{steps} steps in {sum(seconds):.1f} s on {jax.devices()[0].device_kind}: first program {seconds[0]:.1f} s, "
+          f"then {1000 * rest:.3f} ms a step", flush=True)  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("folder")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after this long, state saved")
+    parser.add_argument("--save_every", type=float, default=60.0, help="seconds between saved states")
+    flags = parser.parse_args()
+    done, steps = run(flags.folder, flags.seconds, flags.save_every)
+    print(f"{done} of {steps} steps done", flush=True)
+    sys.exit(0 if done == steps else MORE_TO_DO)
+
+
+if __name__ == "__main__":
+    main()
