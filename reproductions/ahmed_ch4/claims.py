@@ -1,0 +1,244 @@
+"""How each claim of claims.csv is measured from records: Table 4.1 and what is said of it; the rest is in other files.
+
+One training a cell: the spread between trainings is unknown. A mean over the ten digits rests on ten trainings on ten
+different training sets, so its interval is Student's over the digits: it contains the spread of trainings (all ten
+start from the same initial weights, so not all of it). Intervals over test images alone are in the tables.
+"""
+
+import numpy as np
+
+from common.reporting.claims import Measurement, measure
+from common.reporting.records import Record, select
+from common.reporting.verdicts import t_interval
+from reproductions.ahmed_ch4 import claims_formulas
+from reproductions.ahmed_ch4.classes import CIFAR_CLASSES
+
+DIGITS = range(10)
+MODELS = ("vae", "dcgan")
+TRIVIAL = ("ink", "total_variation", "zlib", "bernoulli", "mixture")
+ACROSS_DIGITS = {"split": "each held-out digit has its own positives"}
+ACROSS_MODELS = ACROSS_DIGITS | {
+    "binarisation": "binary images for the VAE, grey ones for the DCGAN and some trivial scores, as in the text",
+    "evaluator": "each model has its own score",
+}
+TEN_TRAININGS = "ten trainings a model on ten training sets; Student's interval over the digits holds their spread"
+
+
+def table(records, model: str) -> dict[tuple[int, int], Record]:
+    """{(seed, held-out digit): record} of one model as described, on MNIST if it is there, all with the same settings.
+
+    Runs with --set do not count; of records from before and after a change of the defaults, the more numerous do.
+    """
+    found = select(records, experiment="ood", model=model, variant="as_described")
+    found = [r for r in found if "--set=" not in r.command]
+    options = [r.settings["options"] for r in found]
+    found = [r for r in found if r.settings["options"] == max(options, key=options.count)]
+    names = sorted({r.data["name"] for r in found}, key=lambda name: (name != "mnist", name))
+    return {(r.seed, r.settings["key"]["held_out"]): r for r in found if r.data["name"] == names[0]}
+
+
+def complete(records, *models: str) -> list[list[list[Record]]]:
+    """For every seed at which all `models` have all ten digits: [model][digit] records."""
+    tables = [table(records, model) for model in models]
+    seeds = sorted({seed for cells in tables for seed, _ in cells})
+    whole = [s for s in seeds if all((s, digit) in cells for cells in tables for digit in DIGITS)]
+    return [[[cells[seed, digit] for digit in DIGITS] for cells in tables] for seed in whole]
+
+
+def over_digits(models, value, across=ACROSS_DIGITS, **fields):
+    """Measure with one number a seed: value([columns [10] of each model's AUPR]) -> number; needs all ten digits.
+
+    fields: those of Measurement; a callable is given (columns of the first seed, its records) and returns the field.
+    """
+
+    def found(records) -> Measurement | None:
+        seeds = complete(records, *models)
+        if not seeds:
+            return unfinished(records, models)
+        columns = [[auprs(rows) for rows in tables] for tables in seeds]
+        more = {k: v(columns[0], seeds[0]) if callable(v) else v for k, v in fields.items()}
+        used = [r for tables in seeds for rows in tables for r in rows]
+        if len(seeds) > 1:  # several seeds: their own t interval is the better one
+            more = {k: v for k, v in more.items() if k not in ("interval", "one_seed_reason")}
+        return measure(used, [value(*each) for each in columns], across=across, **more)
+
+    return found
+
+
+def unfinished(records, models) -> Measurement | None:
+    """Says how many digits there are, so that nothing is claimed of a mean over fewer than ten."""
+    counts = {model: len({digit for _, digit in table(records, model)}) for model in models}
+    if not any(counts.values()):
+        return None
+    shown = ", ".join(f"{model} {count}" for model, count in counts.items())
+    return Measurement(reason=f"needs all ten held-out digits at one seed; there are: {shown}")
+
+
+def auprs(rows) -> np.ndarray:
+    """AUPR of the headline score for every record, per cent."""
+    return np.array([r.metrics["aupr"] for r in rows])
+
+
+def cell(model: str, digit: int, metric: str = "aupr", **fields):
+    """Measure of one cell: one value a seed."""
+
+    def found(records) -> Measurement | None:
+        cells = table(records, model)
+        return measure([r for (_, d), r in sorted(cells.items()) if d == digit], metric, **fields)
+
+    return found
+
+
+def below_guessing(model: str):
+    """Measure of the AUPR of digit 1 with its bootstrap interval over test images."""
+
+    def found(records) -> Measurement | None:
+        chosen = [r for (_, digit), r in sorted(table(records, model).items()) if digit == 1]
+        if not chosen:
+            return None
+        interval = (min(r.metrics["aupr_low"] for r in chosen), max(r.metrics["aupr_high"] for r in chosen))
+        return measure(chosen, "aupr", interval=interval)
+
+    return found
+
+
+def prevalence(function):
+    """Measure of the column called skew, which is the prevalence: exact, from the records of any model."""
+
+    def found(records) -> Measurement | None:
+        for model in ("trivial", *MODELS):
+            seeds = complete(records, model)
+            if seeds:
+                (rows,) = seeds[0]
+                value = function(np.array([r.metrics["prevalence"] for r in rows]))
+                return measure(rows, [value], across=ACROSS_DIGITS, exact=True)
+        return None
+
+    return found
+
+
+def among(digits, lowest: bool):
+    """How many of two `digits` are the two lowest (or highest) of a column."""
+
+    def count(column):
+        order = np.argsort(column, kind="stable")
+        return len(set(digits) & set((order[:2] if lowest else order[-2:]).tolist()))
+
+    return count
+
+
+def order_text(columns, _):
+    """The digits from hardest to easiest."""
+    return "hardest first: " + " ".join(str(d) for d in np.argsort(columns[0], kind="stable"))
+
+
+def difference_interval(columns, _):
+    """Student's interval of the mean difference over the ten digits, points."""
+    return t_interval(tuple(columns[0] - columns[1]))
+
+
+def median_interval(columns, _):
+    """95 % interval of the difference of medians, digits drawn with replacement (2,000 times), points."""
+    drawn = np.random.default_rng(1).integers(0, 10, (2_000, 10))
+    differences = np.median(columns[0][drawn], axis=1) - np.median(columns[1][drawn], axis=1)
+    return tuple(float(end) for end in np.quantile(differences, (0.025, 0.975)))
+
+
+def both(columns, _):
+    """Mean and median of the two columns."""
+    words = [f"{name} mean {c.mean():.2f}, median {np.median(c):.2f}"
+             for name, c in zip(MODELS, columns, strict=True)]  # fmt: skip
+    return "; ".join(words)
+
+
+def higher_when_held_out(records) -> Measurement | None:
+    """No. 35: digits at which the mean negative bound of the held-out digit exceeds that of the rest."""
+    seeds = complete(records, "vae")
+    if not seeds:
+        return unfinished(records, ("vae",))
+    gaps = [
+        [r.metrics["nll_bound_held_out_nats"] - r.metrics["nll_bound_rest_nats"] for r in rows] for (rows,) in seeds
+    ]
+    shown = "difference in nats by digit: " + " ".join(f"{gap:.1f}" for gap in gaps[0])
+    used = [r for (rows,) in seeds for r in rows]
+    return measure(used, [sum(gap > 0 for gap in each) for each in gaps], text=shown, across=ACROSS_DIGITS)
+
+
+def over_trivial(records) -> Measurement | None:
+    """No. 19: mean AUPR of the VAE minus the mean of the best trivial score, with Student's interval over digits."""
+    seeds = complete(records, "vae", "trivial")
+    if not seeds:
+        return unfinished(records, ("vae", "trivial"))
+    differences, shown = [], ""
+    for vae, trivial in seeds:
+        columns = {name: np.array([r.metrics[f"aupr_{name}"] for r in trivial]) for name in TRIVIAL}
+        best = max(columns, key=lambda name: columns[name].mean())
+        differences.append(auprs(vae) - columns[best])
+        nll = np.mean([r.metrics["nll_bound_rest_nats"] for r in vae])
+        mixture = np.mean([r.metrics["nll_mixture_rest_nats"] for r in trivial])
+        shown = (
+            f"best trivial score: {best}, {columns[best].mean():.2f} against the VAE's {auprs(vae).mean():.2f}; "
+            f"negative log-likelihood of the rest, nats: VAE <= {nll:.1f}, mixture {mixture:.1f}"
+        )
+    interval = t_interval(tuple(differences[0])) if len(seeds) == 1 else None
+    used = [r for vae, trivial in seeds for r in (*vae, *trivial)]
+    return measure(used, [d.mean() for d in differences], interval=interval, text=shown, across=ACROSS_MODELS)
+
+
+def roc_above_pr(records) -> Measurement | None:
+    """No. 20 on the VAE's scores: mean over the digits of AUROC minus AUPR, points."""
+    seeds = complete(records, "vae")
+    if not seeds:
+        return unfinished(records, ("vae",))
+    values = [np.mean([r.metrics["auroc"] - r.metrics["aupr"] for r in rows]) for (rows,) in seeds]
+    rows = seeds[0][0]
+    roc, pr = (np.mean([r.metrics[name] for r in rows]) for name in ("auroc", "aupr"))
+    used = [r for (rows,) in seeds for r in rows]
+    return measure(used, values, text=f"mean AUROC {roc:.1f}, mean AUPR {pr:.1f}", across=ACROSS_DIGITS)
+
+
+def versions(records) -> Measurement | None:
+    """How many held-out versions of the VAE there are; shown once all ten are."""
+    seeds = complete(records, "vae")
+    return measure(seeds[0][0], [10], across=ACROSS_DIGITS, exact=True) if seeds else unfinished(records, ("vae",))
+
+
+MEASURES = {f"t41_{digit}_{model}": cell(model, digit) for model in MODELS for digit in DIGITS}
+MEASURES |= {f"t41_mean_{model}": over_digits((model,), np.mean) for model in MODELS}
+MEASURES |= {f"t41_median_{model}": over_digits((model,), np.median) for model in MODELS}
+MEASURES |= {f"t41_{digit}_skew": prevalence(lambda column, digit=digit: column[digit]) for digit in DIGITS}
+MEASURES |= {"t41_mean_skew": prevalence(np.mean), "t41_median_skew": prevalence(np.median)}
+MEASURES |= {
+    "s4_versions": versions,
+    "C01b": over_digits(MODELS, lambda vae, dcgan: np.mean(vae - dcgan), ACROSS_MODELS, interval=difference_interval,
+                        one_seed_reason=TEN_TRAININGS, text=both),
+    "C02b": over_digits(MODELS, lambda vae, dcgan: np.median(vae) - np.median(dcgan), ACROSS_MODELS, text=both,
+                        interval=median_interval, one_seed_reason="ten trainings a model; digits drawn anew"),
+    "C03": over_digits(("vae",), among((1, 7), lowest=True), text=order_text),
+    "C03b": over_digits(("dcgan",), among((1, 7), lowest=True), text=order_text),
+    "C04": below_guessing("vae"),
+    "C04b": below_guessing("dcgan"),
+    "C05": over_digits(("vae",), among((2, 8), lowest=False), text=order_text),
+    "C06": over_digits(("vae",), lambda column: np.std(column, ddof=1)),
+    "C17": over_digits(("dcgan",), lambda column: abs(np.mean(column) - 10.0)),
+    "C19": over_trivial,
+    "C20b": roc_above_pr,
+    "C35": higher_when_held_out,
+}  # fmt: skip
+MEASURES |= claims_formulas.MEASURES
+
+CHAPTER_2 = "PixelCNN and PixelVAE are chapter 2's models; no training of them on nine digits is part of this room yet"
+CIFAR = "the CIFAR-10 models (two-level IAF-VAE, PixelCNN++, hierarchical PixelVAE) are not part of this room yet"
+T42_MODELS = ("skew", "iaf", "pixelcnnpp", "pixelvae", "dcgan")
+NOT_RUN = {f"t41_{row}_{model}": CHAPTER_2 for row in (*DIGITS, "mean", "median") for model in ("pixelcnn", "pixelvae")}
+NOT_RUN |= {f"t42_{row}_{model}": CIFAR for row in (*CIFAR_CLASSES, "mean", "median") for model in T42_MODELS}
+NOT_RUN |= dict.fromkeys(("C01", "C02", "C18", "C26", "C40"), CHAPTER_2)
+NOT_RUN |= dict.fromkeys(("fn4_iaf_epochs", "fn4_iaf_bpd", "s4_iaf_levels"), CIFAR)
+NOT_RUN |= dict.fromkeys([f"C{n:02d}" for n in (7, 8, 9, 10, 11, 12, 15, 16, 32, 36)], CIFAR)
+NOT_RUN |= {
+    "C33": "no trainings at 10 and 30 per cent of the images yet",
+    "C34": "needs a classifier trained on the nine classes; other information than the models of Table 4.1 have",
+    "C37": "needs a discriminator with batch norm; the text's own has none",
+    "C41": "an open hypothesis of the text, not a result",
+    "C42": "an outlook of the text, not a result",
+}

@@ -1,0 +1,98 @@
+"""The models of Ahmed (2017), chapter 4, MNIST: a convolutional VAE and a DCGAN (section 4.2.2).
+
+PixelCNN and PixelVAE, the other two columns of Table 4.1, are chapter 2's.
+"""
+
+import keras
+import tensorflow as tf
+
+from common.nets.stacks import decoder_28, encoder_28, up
+from common.probability.distributions import bernoulli_log_prob, gaussian_kl, reparameterise
+from common.probability.objectives import discriminator_loss, generator_loss
+from common.training.game import Game, Player
+
+layers = keras.layers
+
+
+class VAE(Game):
+    """8 + 8 convolutions of 3x3, diagonal Gaussian posterior, N(0, I) prior, Bernoulli likelihood (section 4.2.2).
+
+    -ELBO(x) = -E_q[log p(x|z)] + KL(q(z|x) || N(0, I)), one draw of z for each image, nats.
+    """
+
+    jit_on_cpu = False
+
+    def __init__(self, images, latent=64, learning_rate=1e-3, **kwargs):
+        self.latent = latent
+        encoder, decoder = encoder_28(2 * latent), decoder_28(latent)
+        player = Player("vae", (encoder, decoder), keras.optimizers.Adam(learning_rate, epsilon=1e-8))
+        super().__init__(images, [player], **kwargs)
+        self.encoder, self.decoder = encoder, decoder
+
+    def posterior(self, image):
+        """(mean, log sd) of q(z|x), each [B, latent], of images [B, 28, 28, 1]."""
+        return tf.split(self.encoder(image), 2, axis=-1)
+
+    def objectives(self, batch, noise, turn):
+        image = batch["image"]
+        mean, log_sd = self.posterior(image)
+        z = reparameterise(mean, log_sd, noise.normal(image.shape[0], self.latent))
+        cross_entropy = -tf.reduce_mean(bernoulli_log_prob(self.decoder(z), image))
+        kl = tf.reduce_mean(gaussian_kl(mean, log_sd))
+        return {"vae": cross_entropy + kl, "kl": kl}
+
+
+def generator(latent=128, name="generator"):
+    """z -> 4x4x256, transposed 5x5 stride 2: 128, crop to 7x7, 64, 1; batch norm + ReLU between; logits of grey."""
+    return keras.Sequential(
+        [
+            keras.Input((latent,)),
+            layers.Dense(4 * 4 * 256),
+            layers.Reshape((4, 4, 256)),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            up(128, 5, None),
+            layers.Cropping2D(((0, 1), (0, 1))),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            up(64, 5, None),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            layers.Conv2DTranspose(1, 5, 2, "same", activation="sigmoid", dtype="float32"),
+        ],
+        name=name,
+    )
+
+
+def discriminator(name="discriminator"):
+    """5x5 stride 2: 64, 128, 256, LeakyReLU .2, linear logit; no batch norm: it would leak the population (4.2.2)."""
+    stages = []
+    for filters in (64, 128, 256):
+        stages += [layers.Conv2D(filters, 5, 2, "same"), layers.LeakyReLU(0.2)]
+    return keras.Sequential(
+        [keras.Input((28, 28, 1)), *stages, layers.Flatten(), layers.Dense(1, dtype="float32")], name=name
+    )
+
+
+class DCGAN(Game):
+    """Radford et al.'s DCGAN on grey digits; the discriminator's logit is the score of normality (section 4.2.2)."""
+
+    jit_on_cpu = False
+
+    def __init__(self, images, latent=128, learning_rate=2e-4, beta_1=0.5, **kwargs):
+        self.latent = latent
+        players = [
+            Player(name, (network,), keras.optimizers.Adam(learning_rate, beta_1, epsilon=1e-8))
+            for name, network in (("discriminator", discriminator()), ("generator", generator(latent)))
+        ]
+        super().__init__(images, players, turns=(("discriminator",), ("generator",)), **kwargs)
+        (self.discriminator,), (self.generator,) = players[0].networks, players[1].networks
+
+    def objectives(self, batch, noise, turn):
+        image = batch["image"]
+        fake = self.generator(noise.normal(image.shape[0], self.latent), training=True)
+        if turn == ("generator",):
+            return {"generator": generator_loss(self.discriminator(fake))}
+        logits = self.discriminator(tf.concat([image, tf.stop_gradient(fake)], 0))
+        real_logits, fake_logits = tf.split(logits, 2)
+        return {"discriminator": discriminator_loss(real_logits, fake_logits)}

@@ -1,0 +1,193 @@
+"""Table 4.1 of Ahmed (2017), section 4.3.1: is a held-out digit less likely under a model of the other nine?
+
+For every held-out digit c a model is trained on the training images of the nine other digits, without labels. The whole
+test set is scored; a score is larger where the model finds an image less normal. Test images of c are the positives,
+and the area under the precision-recall curve (AUPR) says how well the score finds them.
+
+    python reproductions/ahmed_ch4/ood.py --dataset=mnist --model=vae --held_out=0,3
+"""
+
+import numpy as np
+from absl import flags
+
+from common import experiment
+from common.data.binarise import own_draw
+from common.errors import UserError
+from common.evaluation import detection
+from common.nets.precision import precision
+from common.training.checkpoints import LastStates
+from common.training.fit import fit
+from reproductions.ahmed_ch4 import baselines, models, scores
+
+flags.DEFINE_list("model", ["vae", "dcgan", "trivial"], "vae, dcgan, trivial (scores that need no network).")
+flags.DEFINE_list("held_out", [str(c) for c in range(10)], "Held-out classes, one run each.")
+FLAGS = flags.FLAGS
+
+EXPERIMENT = experiment.Experiment(
+    text="ahmed_ch4",
+    name="ood",
+    script=__file__,
+    models=models.__file__,
+    # The text gives no training settings: Adam 1e-3, batch 100, 200 epochs; the GAN after Radford et al.
+    options={
+        "vae": {
+            "epochs": 200, "batch": 100, "learning_rate": 1e-3, "latent": 64, "binarisation": "dynamic",
+            "precision": "float32", "elbo_samples": 16, "importance_samples": 64, "binarisations": 8,
+        },
+        "dcgan": {
+            "iterations": 25_000, "batch": 64, "learning_rate": 2e-4, "beta_1": 0.5, "latent": 128,
+            "precision": "float32", "last": 10, "last_every": 100,
+        },
+        "trivial": {"components": 100, "em_iterations": 15},
+    },
+    scales={
+        "smoke": {
+            "vae": {"epochs": 2, "batch": 50, "elbo_samples": 4, "importance_samples": 8, "binarisations": 2},
+            "dcgan": {"iterations": 20, "batch": 32, "last": 2, "last_every": 5},
+            "trivial": {"components": 20, "em_iterations": 5},
+        },
+        "cpu": {
+            "vae": {"epochs": 4, "precision": "bfloat16", "importance_samples": 16, "binarisations": 4},
+            "dcgan": {"iterations": 2_000, "precision": "bfloat16", "last_every": 50},
+        },
+    },
+    variants={"as_described": {}},
+    datasets={"smoke": "digits", "cpu": "mnist", "paper": "mnist"},
+    evaluation=("epochs", "iterations", "elbo_samples", "importance_samples", "binarisations", "last"),
+)  # fmt: skip
+
+
+def run_vae(settings, images, work):
+    """The VAE's bounds on the test images, binarised once for all models that are compared."""
+    held_out = images.without_class(settings.key["held_out"])
+
+    def build():
+        return models.VAE(
+            held_out.train, settings["latent"], settings["learning_rate"], binarisation=settings["binarisation"]
+        )
+
+    with precision(settings["precision"]):
+        game = settings.build(build)
+    steps = settings["epochs"] * (len(held_out.train) // settings["batch"])
+    log = fit(game, steps=steps, batch=settings["batch"], seed=settings.seed, work=work, jit=settings.jit)
+    game = in_float32(game, build)
+    bits = own_draw(images.test, settings.seed)
+    found = scores.vae_scores(game, bits, settings["elbo_samples"], settings["importance_samples"], settings.seed)
+    found["elbo_averaged"] = scores.averaged_over_binarisations(
+        game, images.test, settings["binarisations"], settings.seed
+    )
+    metrics = detected(found, "elbo", images, settings)
+    rest = images.test_labels != settings.key["held_out"]
+    parts = {"kl": found["kl"], "reconstruction": found["elbo"] - found["kl"]}
+    metrics |= {f"aupr_{name}": 100 * detection.average_precision(part, ~rest) for name, part in parts.items()}
+    metrics |= {
+        "nll_bound_rest_nats": found["elbo"][rest].mean(),
+        "nll_bound_held_out_nats": found["elbo"][~rest].mean(),
+        "nll_estimate_rest_nats": found["importance"][rest].mean(),
+        "kl_rest_nats": found["kl"][rest].mean(),
+        "train_negative_elbo_nats": log["vae"][-1],
+    }
+    return experiment.Outcome(
+        metrics,
+        found | {"label": images.test_labels},
+        evaluator=f"ELBO, {settings['elbo_samples']} posterior samples; L_{settings['importance_samples']}",
+        steps=steps,
+        binarisation="dynamic in training; one own draw of the test set",
+        split=f"test set, class {settings.key['held_out']} against the rest",
+    )
+
+
+def run_dcgan(settings, images, work):
+    """Minus the discriminator's logit, at the end and averaged over the last states; grey images."""
+    held_out = images.without_class(settings.key["held_out"])
+
+    def build():
+        return models.DCGAN(held_out.train, settings["latent"], settings["learning_rate"], settings["beta_1"])
+
+    with precision(settings["precision"]):
+        game = settings.build(build)
+    steps, every = settings["iterations"], settings["last_every"]
+    last = LastStates(work, settings["last"])
+    fit(
+        game, steps=steps, batch=settings["batch"], seed=settings.seed, work=work, epoch_steps=every,
+        program_steps=min(every, 20), jit=settings.jit, callbacks=[last],
+    )  # fmt: skip
+    game = in_float32(game, build)
+    found, logits = {}, []
+    for path in last.paths():
+        game.load_weights(path)
+        logits.append(scores.discriminator_logits(game, images.test))
+    found["logit"], found["logit_averaged"] = -logits[-1], -np.mean(logits, 0)
+    metrics = detected(found, "logit", images, settings)
+    positive = images.test_labels == settings.key["held_out"]
+    over_time = [100 * detection.average_precision(-logit, positive) for logit in logits]
+    metrics |= {"aupr_last_states_sd": np.std(over_time), "aupr_last_states_min": min(over_time)}
+    metrics["aupr_last_states_max"] = max(over_time)
+    return experiment.Outcome(
+        metrics,
+        found | {"label": images.test_labels},
+        evaluator="discriminator logit",
+        steps=steps,
+        split=f"test set, class {settings.key['held_out']} against the rest",
+    )
+
+
+def run_trivial(settings, images, work):
+    """Scores that need no network, which the text does not print: ink, edges, compressed length, Bernoulli mixtures."""
+    held_out = images.without_class(settings.key["held_out"])
+    found = baselines.scores(
+        held_out.train, images.test, settings["components"], settings["em_iterations"], settings.seed
+    )
+    metrics = detected(found, "mixture", images, settings)
+    rest = images.test_labels != settings.key["held_out"]
+    metrics["nll_mixture_rest_nats"] = found["mixture"][rest].mean()
+    return experiment.Outcome(
+        metrics,
+        found | {"label": images.test_labels},
+        evaluator="trivial scores",
+        binarisation="one own draw of the training and test set; grey for edges and compressed length",
+        split=f"test set, class {settings.key['held_out']} against the rest",
+    )
+
+
+def in_float32(game, build):
+    """A float32 copy of a trained game: likelihoods and logits are evaluated in full precision."""
+    copy = build()
+    copy.set_weights(game.get_weights())
+    return copy
+
+
+def detected(found, headline, images, settings):
+    """AUPR of every score in per cent, and for the `headline` score the other areas and the bootstrap interval."""
+    positive = images.test_labels == settings.key["held_out"]
+    metrics = {f"aupr_{name}": 100 * detection.average_precision(values, positive)
+               for name, values in found.items() if name not in ("kl", "ess")}  # fmt: skip
+    score = found[headline]
+    interval = detection.bootstrap_interval(score, positive, replicates=500, seed=settings.seed)
+    return {"aupr": metrics[f"aupr_{headline}"]} | metrics | {
+        "aupr_low": 100 * interval.low,
+        "aupr_high": 100 * interval.high,
+        "aupr_trapezoid": 100 * detection.aupr_trapezoid(score, positive),
+        "aupr_davis_goadrich": 100 * detection.aupr_davis_goadrich(score, positive),
+        "aupr_negated": 100 * detection.average_precision(-score, positive),
+        "auroc": 100 * detection.auroc(score, positive),
+        "prevalence": 100 * detection.prevalence(positive),
+        "lowest_aupr": 100 * detection.lowest_average_precision(positive.sum(), (~positive).sum()),
+    }  # fmt: skip
+
+
+RUNS = {"vae": run_vae, "dcgan": run_dcgan, "trivial": run_trivial}
+
+
+def main():
+    for held_out in experiment.integers("held_out", FLAGS.held_out):
+        if not 0 <= held_out <= 9:
+            raise UserError(f"--held_out={held_out}: classes are 0 to 9")
+        for model in FLAGS.model:
+            for seed in experiment.seeds():
+                wanted = experiment.settings(EXPERIMENT, model, seed, held_out=held_out)
+                experiment.execute(EXPERIMENT, RUNS[model], wanted)
+
+
+if __name__ == "__main__":
+    experiment.main(main)

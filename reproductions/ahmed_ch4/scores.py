@@ -1,0 +1,67 @@
+"""Scores of normality (section 4.2.1): larger = less normal. Noise depends on the image's number, not on its batch."""
+
+import numpy as np
+import tensorflow as tf
+
+from common.data.binarise import own_draw
+from common.probability.distributions import (
+    bernoulli_log_prob,
+    gaussian_kl,
+    gaussian_log_prob,
+    reparameterise,
+    standard_normal_log_prob,
+)
+from common.probability.likelihood import image_noise
+
+BATCH = 250
+
+
+def vae_scores(game, bits, elbo_samples, importance_samples, seed, chunk=8):
+    """{"elbo", "importance", "kl", "ess"}, float64 [N] in nats, of binary test images uint8 [N, 28, 28, 1].
+
+    elbo: KL(q(z|x) || N(0, I)) - mean_l log p(x|z_l), KL in closed form, the first `elbo_samples` draws of z.
+    importance: -L_k = -log (1/k) sum_i p(x|z_i) p(z_i) / q(z_i|x), k = `importance_samples` draws of z.
+    ess: effective sample size of those weights.
+    """
+
+    @tf.function(autograph=False, reduce_retracing=True)
+    def draws(image, numbers, number):
+        mean, log_sd = game.posterior(image)
+        fresh = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0]), number)
+        z = reparameterise(mean, log_sd, image_noise(fresh, numbers, chunk, [game.latent]))
+        logits = game.decoder(tf.reshape(z, [-1, game.latent]))
+        logits = tf.reshape(logits, [chunk, -1, *image.shape[1:]])  # the last batch may be smaller
+        log_p = bernoulli_log_prob(logits, image, batch_axes=2)
+        log_ratio = standard_normal_log_prob(z, batch_axes=2) - gaussian_log_prob(z, mean, log_sd, batch_axes=2)
+        return gaussian_kl(mean, log_sd), log_p, log_p + log_ratio
+
+    parts, samples = {"elbo": [], "importance": [], "kl": [], "ess": []}, max(elbo_samples, importance_samples)
+    for first in range(0, len(bits), BATCH):
+        image = tf.cast(bits[first : first + BATCH], tf.float32)
+        numbers = tf.range(first, first + len(image))
+        chunks = [draws(image, numbers, tf.constant(k)) for k in range(-(-samples // chunk))]
+        kl = chunks[0][0].numpy().astype(np.float64)
+        log_p = np.concatenate([c[1] for c in chunks])[:elbo_samples].astype(np.float64)
+        log_w = np.concatenate([c[2] for c in chunks])[:importance_samples].astype(np.float64)
+        log_sum = np.logaddexp.reduce(log_w)
+        parts["elbo"].append(kl - log_p.mean(0))
+        parts["importance"].append(np.log(len(log_w)) - log_sum)
+        parts["kl"].append(kl)
+        parts["ess"].append(np.exp(2 * log_sum - np.logaddexp.reduce(2 * log_w)))
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def averaged_over_binarisations(game, grey, binarisations, seed):
+    """-ELBO in nats [N], mean over own draws of the grey test images; one posterior sample each."""
+    total = 0.0
+    for number in range(binarisations):
+        bits = own_draw(grey, 1000 * seed + number)
+        total = total + vae_scores(game, bits, 1, 1, 1000 * seed + number, chunk=1)["elbo"]
+    return total / binarisations
+
+
+def discriminator_logits(game, grey):
+    """The discriminator's logits [N] of grey test images uint8 [N, 28, 28, 1]; no batch statistics take part."""
+    score = tf.function(lambda image: game.discriminator(image)[:, 0], autograph=False, reduce_retracing=True)
+    batches = [grey[first : first + BATCH] for first in range(0, len(grey), BATCH)]
+    return np.concatenate([score(tf.cast(b, tf.float32) / 255.0) for b in batches]).astype(np.float64)

@@ -1,0 +1,187 @@
+"""Table 4.1 beside what was measured, the other areas, the trivial scores, and differences between models."""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.evaluation import detection
+from common.reporting.records import Record, load_scores
+from common.reporting.tables import Table
+from reproductions.ahmed_ch4 import figures
+from reproductions.ahmed_ch4.claims import DIGITS, TRIVIAL, table
+from reproductions.ahmed_ch4.claims_formulas import printed
+
+SCALES = ("paper", "cpu", "smoke")
+HEADLINE = {"vae": "elbo", "dcgan": "logit", "trivial": "mixture"}
+REPLICATES = 400  # of the bootstrap; its interval ends are good to about a tenth of their width
+
+
+def make(records: list[Record], results_dir: str | Path) -> None:
+    """Write tables and figures below <results>/ahmed_ch4; what has no record yet is left out."""
+    folder = Path(results_dir) / "ahmed_ch4"
+    cells = {model: one_seed(records, model) for model in HEADLINE}
+    cells = {model: found for model, found in cells.items() if found}
+    if not cells:
+        return
+    table_4_1(cells).write(folder / "table_4_1")
+    areas(cells).write(folder / "areas")
+    if "trivial" in cells:
+        trivial(cells["trivial"]).write(folder / "trivial_scores")
+    if "vae" in cells:
+        vae_parts(cells["vae"]).write(folder / "vae_parts")
+    scores = {model: {d: load_scores(Path(results_dir) / r.files["scores"]) for d, r in found.items()}
+              for model, found in cells.items()}  # fmt: skip
+    compared = differences(scores)
+    if compared.rows:
+        compared.write(folder / "differences")
+    figures.printed_and_measured(cells, folder / "printed_and_measured.png")
+    figures.histograms(scores, folder / "score_histograms.png")
+    figures.curves(scores, folder / "precision_recall.png")
+
+
+def one_seed(records, model: str) -> dict[int, Record]:
+    """{digit: record} at the largest scale that has any, at the seed with the most digits (the lowest of equals)."""
+    for scale in SCALES:
+        found = table([r for r in records if r.scale == scale], model)
+        if found:
+            seeds = [seed for seed, _ in found]
+            best = min(seeds, key=lambda seed: (-seeds.count(seed), seed))
+            return {digit: record for (seed, digit), record in sorted(found.items()) if seed == best}
+    return {}
+
+
+def summary(name: str, rows: list[list], function) -> list:
+    """A last row: mean or median of every column that has all ten digits."""
+    columns = list(zip(*rows, strict=True))[1:]
+    return [name, *(None if None in column or len(column) < 10 else float(function(column)) for column in columns)]
+
+
+def with_summary(rows: list[list]) -> list[list]:
+    return [*rows, summary("mean", rows, np.mean), summary("median", rows, np.median)]
+
+
+def metric(cells, model, digit, name):
+    """A metric of one cell, or None."""
+    record = cells.get(model, {}).get(digit)
+    return record.metrics.get(name) if record else None
+
+
+def origin(cells) -> list[str]:
+    """Notes: data, scale and seed behind every model's column."""
+    parts = []
+    for model, found in cells.items():
+        record = next(iter(found.values()))
+        data = record.data["name"] + (f" (stand-in: {record.data['stand_in']})" if record.stand_in else "")
+        parts.append(f"{model}: {record.scale} scale, {data}, seed {record.seed}, {len(found)} of ten digits")
+    return ["Measured: " + "; ".join(parts) + ". Empty cells are not run yet."]
+
+
+COLUMNS_4_1 = {  # title: column of the printed table, or (model, metric)
+    "printed VAE": "vae",
+    "VAE, ELBO": ("vae", "aupr"),
+    "VAE, L_k": ("vae", "aupr_importance"),
+    "VAE, averaged": ("vae", "aupr_elbo_averaged"),
+    "printed DCGAN": "dcgan",
+    "DCGAN": ("dcgan", "aupr"),
+    "DCGAN, last states": ("dcgan", "aupr_logit_averaged"),
+    "printed PixelCNN": "pixelcnn",
+    "printed PixelVAE": "pixelvae",
+    "mixture": ("trivial", "aupr_mixture"),
+}
+
+
+def table_4_1(cells) -> Table:
+    """Printed AUPR beside measured, per cent; three ways to score the VAE, two for the DCGAN."""
+    names = [*map(str, DIGITS), "mean", "median"]
+    columns = [[next((metric(cells, m, d, "prevalence") for m in cells if d in cells[m]), None) for d in DIGITS]]
+    for source in COLUMNS_4_1.values():
+        if isinstance(source, str):
+            columns.append(printed("t41", source, names).tolist())  # with the printed mean and median
+        else:
+            columns.append([metric(cells, source[0], digit, source[1]) for digit in DIGITS])
+    measured = [column[:10] for column in columns]
+    rows = with_summary([[name, *row] for name, row in zip(names, zip(*measured, strict=True), strict=False)])
+    for place, column in enumerate(columns, start=1):
+        for row, value in zip(rows[10:], column[10:], strict=False):
+            row[place] = value
+    notes = origin(cells) + [
+        "AUPR in per cent (average precision). L_k: importance-weighted bound; averaged: ELBO averaged over "
+        "binarisations of the test set; last states: logit averaged over the last states; mixture: 100 Bernoullis, no "
+        "network. One training a cell."
+    ]
+    return Table("Table 4.1, printed beside measured", ["held out", "prevalence", *COLUMNS_4_1], rows, notes)
+
+
+def trivial(cells: dict[int, Record]) -> Table:
+    """AUPR of the scores that need no network, per cent, with their rank correlation with the printed columns."""
+    from scipy import stats
+
+    rows = [[str(d), *(r.metrics[f"aupr_{name}"] for name in TRIVIAL)] for d, r in cells.items()]
+    notes = origin({"trivial": cells})
+    if len(rows) == 10:
+        columns = np.array([row[1:] for row in rows]).T
+        for model in ("vae", "pixelcnn", "pixelvae", "dcgan"):
+            rho = [stats.spearmanr(column, printed("t41", model, DIGITS)).statistic for column in columns]
+            words = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in zip(TRIVIAL, rho, strict=True))
+            notes.append(f"Rank correlation over the digits with the printed {model} column: {words}.")
+    titles = ["ink", "total variation", "compressed length", "independent pixels", "mixture of 100"]
+    return Table("Scores without a network: AUPR in per cent", ["held out", *titles], with_summary(rows), notes)
+
+
+def areas(cells) -> Table:
+    """What is called AUPR in three ways, AUROC, and AUPR of the negated score, of the headline scores; per cent."""
+    names = ["aupr", "aupr_low", "aupr_high", "aupr_trapezoid", "aupr_davis_goadrich", "aupr_negated", "auroc",
+             "prevalence", "lowest_aupr"]  # fmt: skip
+    rows = [[f"{model} {HEADLINE[model]}", str(digit), *(record.metrics[n] for n in names)]
+            for model, found in cells.items() for digit, record in found.items()]  # fmt: skip
+    titles = ["AUPR (AP)", "95 % low", "95 % high", "trapezoid", "Davis-Goadrich", "negated score", "AUROC",
+              "prevalence", "lowest possible"]  # fmt: skip
+    notes = origin(cells) + [
+        "Intervals: stratified bootstrap over test images; the spread of trainings is not in them."
+    ]
+    return Table("Areas under curves, per cent", ["score", "held out", *titles], rows, notes)
+
+
+def vae_parts(cells: dict[int, Record]) -> Table:
+    """The VAE's bound in nats and which of its two parts detects."""
+    names = ["nll_bound_rest_nats", "nll_bound_held_out_nats", "nll_estimate_rest_nats", "kl_rest_nats", "aupr",
+             "aupr_reconstruction", "aupr_kl"]  # fmt: skip
+    rows = [[str(digit), *(record.metrics[n] for n in names)] for digit, record in cells.items()]
+    titles = ["-ELBO rest", "-ELBO held out", "-L_k rest", "KL rest", "AUPR -ELBO", "AUPR reconstruction", "AUPR KL"]
+    notes = origin({"vae": cells}) + ["Nats for bounds and KL, per cent for AUPR."]
+    return Table("The VAE's bound and its parts", ["held out", *titles], with_summary(rows), notes)
+
+
+def differences(scores) -> Table:
+    """AUPR differences on the same test images with paired bootstrap intervals, points; means in the last rows."""
+    vae, dcgan, mixture, ink = ("vae", "elbo"), ("dcgan", "logit"), ("trivial", "mixture"), ("trivial", "ink")
+    pairs = [(*vae, *dcgan), (*vae, *mixture), (*vae, *ink), (*dcgan, *ink)]
+    wanted = {(a, x) for a, x, _, _ in pairs} | {(b, y) for _, _, b, y in pairs}
+    estimate, replicates = {}, {}
+    for model, name in sorted(wanted):
+        for digit, arrays in scores.get(model, {}).items():
+            labels, values = arrays["label"], arrays[name].astype(np.float64)
+            key, positive = (model, name, digit), labels == digit
+            estimate[key] = 100 * detection.average_precision(values, positive)
+            replicates[key] = 100 * detection.bootstrap_replicates(
+                values, positive, replicates=REPLICATES, strata=labels
+            )
+    rows = []
+    for a, x, b, y in pairs:
+        both = [d for d in DIGITS if (a, x, d) in estimate and (b, y, d) in estimate]
+        if not both:
+            continue
+        point = {d: estimate[a, x, d] - estimate[b, y, d] for d in both}
+        drawn = {d: replicates[a, x, d] - replicates[b, y, d] for d in both}
+        if len(both) == 10:
+            point["mean"], drawn["mean"] = np.mean([point[d] for d in both]), np.mean([drawn[d] for d in both], axis=0)
+        for d in point:
+            found = detection.percentile_interval(point[d], drawn[d])
+            rows.append([f"{a} {x} - {b} {y}", str(d), *map(float, found)])
+    notes = [
+        "Paired bootstrap over test images: how sure the difference of these two trainings is. It says nothing about "
+        "other trainings of the same models."
+    ]
+    return Table(
+        "Differences of AUPR, points", ["difference", "held out", "estimate", "95 % low", "95 % high"], rows, notes
+    )

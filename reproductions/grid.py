@@ -1,0 +1,154 @@
+"""The grid: which runs make the tables, at each scale, in the order of priority.
+
+    python -m reproductions.grid cpu ahmed_ch4/ood        lists the command of every run
+
+One seed everywhere comes before three anywhere. The Snakefile makes one job of each run. To add an experiment, add its
+runs to each scale; a run's name and command are those of its script.
+"""
+
+import itertools
+import sys
+from dataclasses import dataclass, field
+
+from common.errors import UserError
+from common.reporting.names import record_name
+
+DATASETS = {"smoke": "digits", "cpu": "mnist", "paper": "mnist"}
+BOTH, SEEDS = ["as_described", "as_code"], [1, 2, 3]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: one line of the command line, one record. threads: cores it can use."""
+
+    scale: str
+    text: str
+    experiment: str
+    model: str
+    variant: str = "as_described"
+    seed: int = 1
+    key: dict = field(default_factory=dict)
+    dataset: str = ""
+    threads: int = 2
+
+    @property
+    def script(self):
+        """Path of the script below the repository."""
+        return f"reproductions/{self.text}/{self.experiment}.py"
+
+    @property
+    def record(self):
+        """Path of the record below the results folder."""
+        name = record_name(self.scale, self.model, self.key, self.variant, self.dataset, self.seed)
+        return f"records/{self.text}/{self.experiment}/{name}.json"
+
+    @property
+    def command(self):
+        """The command line that makes the record."""
+        fixed = {"scale": self.scale, "dataset": self.dataset, "model": self.model, "variant": self.variant}
+        flags = [f"--{name}={value}" for name, value in (fixed | self.key | {"seed": self.seed}).items()]
+        return " ".join(["python", self.script, *flags])
+
+
+def each(scale, experiment, models, variants=("as_described",), seeds=(1,), dataset="", threads=2, **key):
+    """Every combination of models, variants, key values and seeds of experiment "text/name", as a list of runs."""
+    text, name = experiment.split("/")
+    dataset, threads = dataset or DATASETS[scale], 1 if scale == "smoke" else threads
+    return [
+        Run(scale, text, name, model, variant, seed, dict(zip(key, values, strict=True)), dataset, threads)
+        for model, variant, *values, seed in itertools.product(models, variants, *key.values(), seeds)
+    ]
+
+
+def exact(scale, seeds):
+    """Formulas and statistics: the same work at every scale, and no training, or one of seconds."""
+    cifar = "digits" if scale == "smoke" else "cifar10"
+    return [
+        *each(scale, "ahmed_ch4/formulas", ["formulas"], threads=1),
+        *each(scale, "ahmed_ch4/cifar_images", ["images"], dataset=cifar, threads=1),
+        *each(scale, "doersch/formulas", ["formulas"], seeds=seeds, dataset="digits", threads=1),
+        *each(scale, "doersch/appendix", ["construction"], dataset="digits", threads=1),
+        *each(scale, "doersch/distances", ["pixels"], threads=1),
+    ]
+
+
+def smoke():
+    """Every experiment, in seconds a run, on embedded data."""
+    return [
+        *each("smoke", "ahmed_ch4/ood", ["trivial", "vae"], held_out=[0, 1]),
+        *each("smoke", "ahmed_ch4/ood", ["dcgan"], held_out=[0]),
+        *exact("smoke", [1]),
+        *each("smoke", "doersch/digits", ["vae", "cvae"], BOTH),
+        *each("smoke", "doersch/digits", ["regressor", "half_cvae", "half_regressor"]),
+        *each("smoke", "doersch/latents", ["he"], latent=[2]),
+        *each("smoke", "doersch/choices", ["lr_0.001"]),
+    ]
+
+
+def cpu():
+    """Real data on two cores."""
+    digits = range(10)
+    runs = [
+        *each("cpu", "ahmed_ch4/ood", ["vae"], seeds=SEEDS, held_out=digits),
+        *each("cpu", "ahmed_ch4/ood", ["dcgan"], seeds=SEEDS, held_out=[0, 2]),
+        *each("cpu", "ahmed_ch4/ood", ["dcgan"], held_out=[1, *range(3, 10)]),
+        *each("cpu", "ahmed_ch4/ood", ["trivial"], threads=1, held_out=digits),
+        *exact("cpu", SEEDS),
+        *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], BOTH, SEEDS),
+        *each("cpu", "doersch/digits", ["half_cvae", "half_regressor"], seeds=SEEDS),
+        *each("cpu", "doersch/digits", ["vae"], ["resampled"]),
+        *each("cpu", "doersch/latents", ["he", "sparse15"], latent=LATENTS),
+        *each("cpu", "doersch/choices", CHOICES),
+    ]
+    return one_seed_first(runs)
+
+
+def paper():
+    """The texts' own settings, three seeds everywhere."""
+    digits = range(10)
+    runs = [
+        *each("paper", "ahmed_ch4/ood", ["vae", "dcgan", "trivial"], seeds=SEEDS, held_out=digits),
+        *exact("paper", SEEDS),
+        *each("paper", "doersch/digits", ["vae", "cvae", "regressor", "half_cvae", "half_regressor"], BOTH, SEEDS),
+        *each("paper", "doersch/latents", ["he", "sparse15"], seeds=SEEDS, latent=LATENTS),
+        *each("paper", "doersch/choices", CHOICES, BOTH, SEEDS),
+    ]
+    return one_seed_first(runs)
+
+
+LATENTS = (1, 2, 3, 4, 5, 8, 10, 20, 30, 50, 100, 300, 1_000, 3_000, 10_000)
+CHOICES = (
+    *(f"lr_{rate}" for rate in ("0.01", "0.003", "0.001", "0.0003", "0.0001")),
+    *(f"{init}_{size}" for init in ("he", "sparse15") for size in ("three_layers", "two_layers", "one_layer")),
+    *(f"{unit}_adam_{rate}" for unit in ("relu", "sigmoid") for rate in ("0.003", "0.001", "0.0003")),
+    *(f"{unit}_sgd_{rate}" for unit in ("relu", "sigmoid") for rate in ("0.001", "0.0001", "1e-05")),
+    *(f"sigma_{sigma}" for sigma in ("0.05", "0.1", "0.2", "0.5", "1")),
+)
+
+
+def one_seed_first(runs):
+    """The same runs, seed by seed."""
+    return sorted(runs, key=lambda run: run.seed)
+
+
+SCALES = {"smoke": smoke, "cpu": cpu, "paper": paper}
+
+
+def chosen(scale, only=""):
+    """The runs of a scale, all or those of TEXT or TEXT/EXPERIMENT. Raises UserError if there are none."""
+    if scale not in SCALES:
+        raise UserError(f"unknown scale '{scale}'; choose one of {', '.join(SCALES)}")
+    runs = SCALES[scale]()
+    found = [run for run in runs if only in ("", run.text, f"{run.text}/{run.experiment}")]
+    if not found:
+        known = sorted({run.text for run in runs} | {f"{run.text}/{run.experiment}" for run in runs})
+        raise UserError(f"no run of '{only}' at scale {scale}; choose one of {', '.join(known)}")
+    return found
+
+
+if __name__ == "__main__":
+    try:
+        print("\n".join(run.command for run in chosen(*sys.argv[1:3])))
+    except UserError as error:
+        sys.stderr.write(f"error: {error}\n")
+        sys.exit(2)
