@@ -1,0 +1,391 @@
+"""Chapter 4's room: scores against brute force, traps of the held-out protocol, trivial scores, claims and command."""
+
+import csv
+import dataclasses
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import special, stats
+
+from common import data
+from common.errors import UserError
+from common.evaluation import detection
+from common.probability.likelihood import image_noise
+from common.reporting.claims import load_claims
+from common.reporting.records import Record, load_all, load_scores, save_scores
+from common.reporting.rooms import find_rooms
+from common.reporting.verdicts import verdict
+from reproductions.ahmed_ch4 import baselines, bounds, cifar_images, claims, densities, models, scores, tables
+from reproductions.ahmed_ch4.claims_formulas import printed
+from reproductions.ahmed_ch4.classes import CIFAR_CLASSES
+
+ROOT = pathlib.Path(__file__).parents[1]
+TRAIN_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
+
+
+class TinyGame:
+    """Stands for the VAE where only its posterior and decoder count: 4 binary pixels, 2 latents, random weights."""
+
+    latent = 2
+
+    def __init__(self, seed=0):
+        rng = np.random.default_rng(seed)
+        self.e = 0.15 * rng.normal(size=(4, 4)).astype("float32")
+        self.d = rng.normal(size=(2, 4)).astype("float32")
+
+    def posterior(self, image):
+        return tf.split(tf.reshape(image, [-1, 4]) @ self.e, 2, axis=-1)
+
+    def decoder(self, z):
+        return tf.reshape(z @ self.d, [-1, 2, 2, 1])
+
+
+BITS = np.array(list(itertools.product((0, 1), repeat=4)), np.uint8).reshape(16, 2, 2, 1)
+
+
+def true_log_p(game):
+    """log p(x) of all 16 images: the integral over z on a grid."""
+    axis = np.linspace(-6, 6, 241)
+    z = np.stack(np.meshgrid(axis, axis), -1).reshape(-1, 2)
+    logits, x = z @ game.d, BITS.reshape(16, 4)
+    log_p = x @ logits.T - np.logaddexp(0, logits).sum(1)
+    return special.logsumexp(log_p + stats.norm.logpdf(z).sum(1), axis=1) + 2 * np.log(axis[1] - axis[0])
+
+
+def exact_elbo(game):
+    """The ELBO of all 16 images: expectation over z by Gauss-Hermite nodes, KL in closed form."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(40)
+    noise = np.stack(np.meshgrid(nodes, nodes), -1).reshape(-1, 2)
+    weight = np.outer(weights, weights).ravel() / (2 * np.pi)
+    mean, log_sd = (part.numpy().astype(np.float64) for part in game.posterior(BITS.astype("float32")))
+    logits = (mean[:, None] + np.exp(log_sd)[:, None] * noise) @ game.d
+    x = BITS.reshape(16, 1, 4)
+    log_p = (x * logits - np.logaddexp(0, logits)).sum(-1) @ weight
+    return log_p - 0.5 * (mean**2 + np.exp(2 * log_sd) - 1 - 2 * log_sd).sum(1)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    game = TinyGame()
+    return game, scores.vae_scores(game, BITS, elbo_samples=4096, importance_samples=4096, seed=1, chunk=512)
+
+
+def test_enumerated_images_have_total_probability_one():
+    assert np.exp(true_log_p(TinyGame())).sum() == pytest.approx(1, abs=1e-3)  # of the reference itself
+
+
+def test_elbo_score_is_the_exact_elbo(tiny):
+    game, found = tiny
+    np.testing.assert_allclose(-found["elbo"], exact_elbo(game), atol=0.15)  # sd of the mean of 4096 draws: about .03
+
+
+def test_importance_score_is_log_p(tiny):
+    game, found = tiny
+    np.testing.assert_allclose(-found["importance"], true_log_p(game), atol=0.2)  # ELBO: up to 1.2 nats away
+    assert (found["importance"] < found["elbo"]).all()  # the tighter bound
+    assert ((found["ess"] >= 1) & (found["ess"] <= 4096)).all()
+
+
+def test_scores_are_the_formulas_on_the_same_draws():
+    """ELBO from the first 3 draws, L_6 from all, by NumPy and SciPy on the noise that `image_noise` gives."""
+    game, seed, chunk = TinyGame(2), 7, 4
+    found = scores.vae_scores(game, BITS, elbo_samples=3, importance_samples=6, seed=seed, chunk=chunk)
+    numbers = tf.range(16)
+    parts = [
+        image_noise(tf.random.experimental.stateless_fold_in(tf.constant([seed, 0]), k), numbers, chunk, [2])
+        for k in range(2)
+    ]
+    mean, log_sd = (part.numpy().astype(np.float64) for part in game.posterior(BITS.astype("float32")))
+    z = mean + np.exp(log_sd) * np.concatenate(parts)[:6]
+    p = special.expit(z @ game.d)
+    log_p = stats.bernoulli.logpmf(BITS.reshape(16, 4), p).sum(-1)
+    log_w = log_p + stats.norm.logpdf(z).sum(-1) - stats.norm.logpdf(z, mean, np.exp(log_sd)).sum(-1)
+    kl = 0.5 * (mean**2 + np.exp(2 * log_sd) - 1 - 2 * log_sd).sum(1)
+    np.testing.assert_allclose(found["kl"], kl, rtol=1e-4)
+    np.testing.assert_allclose(found["elbo"], kl - log_p[:3].mean(0), rtol=1e-4)
+    np.testing.assert_allclose(found["importance"], np.log(6) - special.logsumexp(log_w, axis=0), rtol=1e-4)
+
+
+def test_last_batch_may_be_smaller(monkeypatch):
+    game = TinyGame()
+    whole = scores.vae_scores(game, BITS, 2, 4, seed=1, chunk=2)["elbo"]
+    monkeypatch.setattr(scores, "BATCH", 5)
+    np.testing.assert_allclose(scores.vae_scores(game, BITS, 2, 4, seed=1, chunk=2)["elbo"], whole, atol=1e-5)
+
+
+def test_bound_rises_with_the_number_of_draws():
+    game = TinyGame(1)
+    means = [
+        scores.vae_scores(game, np.repeat(BITS, 100, 0), 1, k, seed=1, chunk=min(k, 8))["importance"].mean()
+        for k in (1, 4, 16, 64)
+    ]
+    assert np.all(np.diff(means) < 0), means  # scores are negative bounds
+
+
+@pytest.fixture(scope="module")
+def vae():
+    keras.utils.set_random_seed(1)
+    return models.VAE(np.zeros((1, 28, 28, 1), np.uint8), latent=8)
+
+
+def test_vae_score_does_not_depend_on_the_batch(vae, monkeypatch):
+    bits = (np.random.default_rng(0).random((5, 28, 28, 1)) < 0.2).astype(np.uint8)
+    together = scores.vae_scores(vae, bits, 2, 4, seed=3, chunk=2)
+    monkeypatch.setattr(scores, "BATCH", 1)
+    alone = scores.vae_scores(vae, bits, 2, 4, seed=3, chunk=2)
+    for name in ("elbo", "importance", "kl"):
+        np.testing.assert_allclose(alone[name], together[name], atol=1e-4, err_msg=name)
+
+
+def test_discriminator_score_does_not_depend_on_the_batch():
+    keras.utils.set_random_seed(1)
+    game = models.DCGAN(np.zeros((1, 28, 28, 1), np.uint8), latent=4)
+    grey = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1)).astype(np.uint8)
+    grey[3:] //= 8  # a batch of unlike images: batch statistics would show
+    together = scores.discriminator_logits(game, grey)
+    alone = np.concatenate([scores.discriminator_logits(game, grey[i : i + 1]) for i in range(6)])
+    np.testing.assert_allclose(alone, together, atol=1e-4)
+    assert np.ptp(together) > 1e-2  # the images do score differently
+
+
+def test_sign_less_likely_images_score_higher():
+    """Section 10 of any such study: the larger score must be the less normal image."""
+    rng = np.random.default_rng(0)
+    normal, odd = (rng.random((n, 8, 8, 1)) < p for n, p in ((400, 0.1), (40, 0.6)))
+    grey = 255 * np.concatenate([normal, odd]).astype(np.uint8)
+    positive = np.arange(440) >= 400
+    found = baselines.scores(grey[:200], grey, components=3, em_iterations=3, seed=1)
+    for name in ("ink", "total_variation", "bernoulli", "mixture"):
+        assert detection.average_precision(found[name], positive) > 0.9, name
+        assert detection.average_precision(-found[name], positive) < positive.mean(), name
+
+
+def test_mixture_of_one_is_independent_pixels():
+    bits = (np.random.default_rng(0).random((300, 12)) < np.linspace(0.1, 0.9, 12)).astype(np.float32)
+    model = baselines.fit_mixture(bits, components=1, iterations=1, seed=5)
+    p = (bits.sum(0) + 0.5) / 301
+    np.testing.assert_allclose(model.probabilities[0], p, rtol=1e-6)
+    np.testing.assert_allclose(model.log_prob(bits), stats.bernoulli.logpmf(bits, p).sum(1), atol=1e-4)
+
+
+def test_mixture_sums_to_one_over_all_images():
+    x = densities.all_images(6).astype(np.float32)
+    model = baselines.fit_mixture(x[::3], components=4, iterations=5, seed=0)
+    assert np.exp(model.log_prob(x)).sum() == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_em_never_lowers_its_objective_and_finds_two_clusters(seed, monkeypatch):
+    monkeypatch.setattr(baselines, "ROWS", 64)  # several parts
+    rng = np.random.default_rng(seed)
+    kinds = rng.random((2, 16))
+    bits = (rng.random((300, 16)) < kinds[rng.integers(0, 2, 300)]).astype(np.float32)
+    trace = []
+    model = baselines.fit_mixture(bits, components=2, iterations=25, seed=seed, trace=trace)
+    assert np.diff(trace).min() > -1e-3  # float32 products
+    assert trace[-1] > trace[0] + 10
+    one = baselines.fit_mixture(bits, components=1, iterations=1, seed=seed)
+    assert model.log_prob(bits).mean() > one.log_prob(bits).mean()
+
+
+def test_total_variation_of_a_single_bright_pixel():
+    image = np.zeros((1, 5, 5, 1), np.uint8)
+    image[0, 2, 2] = 200
+    assert baselines.total_variation(image) == 800
+    image[0, 2, 2], image[0, 0, 0] = 0, 200
+    assert baselines.total_variation(image) == 400
+
+
+@pytest.mark.parametrize("held_out", range(10))
+def test_held_out_class_is_never_trained_on(held_out):
+    images = data.load("digits")
+    kept = images.without_class(held_out)
+    assert held_out not in kept.train_labels
+    assert len(kept.train) == len(images.train) - np.sum(images.train_labels == held_out)
+    np.testing.assert_array_equal(kept.test, images.test)
+
+
+@pytest.mark.skipif(not os.environ.get("REPRO_DATA"), reason="needs MNIST: set REPRO_DATA")
+def test_mnist_class_counts():
+    images = data.load("mnist")
+    for held_out, count in enumerate(TRAIN_COUNTS):
+        assert len(images.without_class(held_out).train) == 60_000 - count
+    np.testing.assert_array_equal(
+        np.bincount(images.test_labels), (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009)
+    )
+
+
+def test_linear_gaussian_model_is_consistent():
+    """Density against SciPy; with q = the posterior the bound is tight and every importance weight is p(x)."""
+    rng = np.random.default_rng(4)
+    model, x = bounds.example(rng, data=3, latent=1)
+    covariance = model.w @ model.w.T + model.s**2 * np.eye(3)
+    assert model.log_p(x) == pytest.approx(stats.multivariate_normal(cov=covariance).logpdf(x))
+    mean, posterior = model.posterior_mean(x), model.posterior_covariance
+    assert model.elbo(x, mean, posterior) == pytest.approx(model.log_p(x))
+    assert model.elbo(x, mean + 0.3, posterior) < model.log_p(x) - 0.01
+    sd = np.sqrt(np.diag(posterior))
+    log_w = model.log_weights(x, mean + sd * rng.normal(size=(5, 1)), mean, sd)
+    np.testing.assert_allclose(log_w, model.log_p(x))
+
+
+def test_masked_net_sees_only_the_past():
+    net, x = densities.Autoregressive(np.random.default_rng(0)), np.zeros(9)
+    for pixel in range(9):
+        changed = x.copy()
+        changed[pixel] = 1
+        same = np.isclose(net.log_conditionals(changed), net.log_conditionals(x), rtol=1e-12)
+        assert same[:pixel].all() and not same[pixel:].any(), pixel
+
+
+def test_parzen_is_a_mixture_of_normals():
+    centres, x = np.array([[0.0, 1.0], [2.0, -1.0]]), np.array([[0.5, 0.5]])
+    each = stats.norm.pdf(x, centres, 0.7).prod(1)
+    assert densities.parzen(x, centres, 0.7)[0] == pytest.approx(np.log(each.mean()))
+
+
+def test_diluted_model_loses_ln_100_where_it_is_good_and_gains_where_it_is_bad():
+    assert densities.diluted_model(np.array([-80.0]), 784)["c46_largest_loss"] == pytest.approx(np.log(100))
+    assert densities.diluted_model(np.array([-1000.0]), 784)["c46_largest_loss"] < 0
+
+
+def test_detail_measures_tell_smooth_from_rough():
+    rows = np.arange(16)
+    smooth = np.broadcast_to(np.sin(2 * np.pi * rows / 16)[:, None], (16, 16))[None, ..., None]
+    rough = ((rows[:, None] + rows) % 2.0)[None, ..., None]
+    assert cifar_images.high_frequency_share(smooth)[0] == pytest.approx(0, abs=1e-9)
+    assert cifar_images.high_frequency_share(rough)[0] == pytest.approx(1)
+    noise = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    assert cifar_images.png_bytes(noise) > 2 * cifar_images.png_bytes(np.zeros_like(noise))
+
+
+def test_unit_statements_hold_at_another_seed():
+    """The exact and Monte Carlo statements of chapter 1 that take no training, judged by their own claims."""
+    found = bounds.metrics(2) | densities.chain_rule(2) | densities.counting(2) | densities.areas(2, guesses=20)
+    record = Record("ahmed_ch4", "formulas", "f", {"scale": "cpu", "dataset": "mnist", "seed": 2}, found)
+    wanted = ["C20", "C21", "C22", "C22b", "C23", "C24", "C24c", "C25", "C38", "C38b", "C43", "C43b", "C44", "C44b",
+              "C47", "C47b", "C48", "C52", "C56", "s4_perfect"]  # fmt: skip
+    by_id = {claim.claim_id: claim for claim in load_claims(ROOT / "reproductions/ahmed_ch4/claims.csv")}
+    words = {name: verdict(by_id[name], claims.MEASURES[name]([record]))[0] for name in wanted}
+    assert set(words.values()) == {"holds", "identity"}, words
+
+
+def expected_ids():
+    """The printed ids of both tables and of the settings, and claims 1 to 56 but 30, which is a list of slips."""
+    for table, rows, columns in (
+        ("t41", range(10), ("skew", "vae", "pixelcnn", "pixelvae", "dcgan")),
+        ("t42", CIFAR_CLASSES, ("skew", "iaf", "pixelcnnpp", "pixelvae", "dcgan")),
+    ):
+        yield from (f"{table}_{row}_{column}" for row in (*rows, "mean", "median") for column in columns)
+    yield from ("fn4_iaf_epochs", "fn4_iaf_bpd", "s4_versions", "s4_vae_layers", "s4_perfect", "s4_iaf_levels")
+    yield from (f"C{n:02d}" for n in range(1, 57) if n != 30)
+
+
+def test_claims_file_covers_every_printed_id():
+    room = {room.name: room for room in find_rooms(ROOT / "reproductions")}["ahmed_ch4"]
+    ids = [claim.claim_id for claim in room.claims]
+    assert not set(expected_ids()) - set(ids)
+    told = set(room.measures) | set(room.not_run)
+    assert not set(ids) - told, "claims with neither a measure nor a reason"
+    assert not set(room.measures) & set(room.not_run)
+
+
+def test_printed_summary_rows_follow_from_the_printed_cells():
+    """Means and medians of Table 4.1 and 4.2 agree with their cells within the rounding of both."""
+    for table, rows, columns in (
+        ("t41", range(10), ("skew", "vae", "pixelcnn", "pixelvae", "dcgan")),
+        ("t42", CIFAR_CLASSES, ("skew", "iaf", "pixelcnnpp", "pixelvae", "dcgan")),
+    ):
+        for column in columns:
+            cells, mean, median = (printed(table, column, which) for which in (rows, ("mean",), ("median",)))
+            assert cells.mean() == pytest.approx(mean[0], abs=0.0101), (table, column)
+            assert np.median(cells) == pytest.approx(median[0], abs=0.0101), (table, column)
+
+
+def fake(model, digit, aupr, seed=1, **metrics):
+    """A record of one cell on MNIST at cpu scale."""
+    return Record(
+        "ahmed_ch4", "ood", f"{model}{digit}s{seed}",
+        {"model": model, "variant": "as_described", "scale": "cpu", "dataset": "mnist", "seed": seed,
+         "key": {"held_out": digit}, "options": {}},
+        {"aupr": aupr, "aupr_low": aupr - 1, "aupr_high": aupr + 1, "prevalence": 10.0} | metrics,
+        {"name": "mnist", "split": f"class {digit}", "binarisation": model}, evaluator=model,
+    )  # fmt: skip
+
+
+def test_means_need_all_ten_digits_and_their_order_ten_separated_differences():
+    claim = {c.claim_id: c for c in load_claims(ROOT / "reproductions/ahmed_ch4/claims.csv")}["C01b"]
+    noise = np.random.default_rng(0).normal(size=10)
+    vae = [fake("vae", d, 30 + noise[d]) for d in range(10)]
+    dcgan = [fake("dcgan", d, 12.0) for d in range(10)]
+    measure = claims.MEASURES["C01b"]
+    word, reason = verdict(claim, measure(vae + dcgan[:7]))
+    assert word == "not run" and "dcgan 7" in reason
+    assert verdict(claim, measure(vae + dcgan))[0] == "holds"
+    assert verdict(claim, measure(vae + [fake("dcgan", d, 40.0) for d in range(10)]))[0] == "fails"
+    close = [fake("dcgan", d, 30 + 5 * (-1) ** d) for d in range(10)]
+    assert verdict(claim, measure(vae + close))[0] == "not separated"
+
+
+def test_changed_settings_do_not_count_as_the_table():
+    changed = dataclasses.replace(fake("vae", 3, 99.0), command="python ood.py --set=latent=2")
+    assert claims.MEASURES["t41_3_vae"]([fake("vae", 3, 36.0), changed]).values == (36.0,)
+
+
+def test_hardest_digits_are_counted():
+    assert claims.among((1, 7), lowest=True)(np.array([9, 1, 8, 7, 6, 5, 4, 2, 9, 9])) == 2
+    assert claims.among((2, 8), lowest=False)(np.array([9, 1, 8, 7, 6, 5, 4, 2, 7, 3])) == 1
+
+
+def test_unknown_class_is_one_clear_line():
+    with pytest.raises(UserError, match="no class 12"):
+        data.load("digits").without_class(12)
+
+
+def test_command_line_makes_a_record_that_recomputes(tmp_path):
+    """One real command at smoke scale, as short as can be; the test set is no multiple of the scoring batch."""
+    changes = ("epochs=1", "batch=250", "elbo_samples=2", "importance_samples=4", "binarisations=1")
+    done = subprocess.run(
+        [sys.executable, "reproductions/ahmed_ch4/ood.py", "--scale=smoke", "--model=vae", "--held_out=2",
+         f"--work_dir={tmp_path / 'work'}", f"--results_dir={tmp_path / 'results'}", *(f"--set={c}" for c in changes)],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-1000:]
+    (record,) = load_all(tmp_path / "results", "ahmed_ch4")
+    arrays = load_scores(tmp_path / "results" / record.files["scores"])
+    positive = arrays["label"] == 2
+    assert 100 * detection.average_precision(arrays["elbo"], positive) == pytest.approx(
+        record.metrics["aupr"], abs=1e-3
+    )
+    assert record.metrics["prevalence"] == pytest.approx(100 * positive.mean())
+    assert record.stand_in and "--set=epochs=1" in record.command
+
+
+def test_tables_from_partial_records(tmp_path):
+    """Two digits of one model: tables and figures appear, cells of what is not run stay empty, twice the same bytes."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 10, 400)
+    extra = dict.fromkeys(
+        ("aupr_trapezoid", "aupr_davis_goadrich", "aupr_negated", "auroc", "lowest_aupr"), 10.0
+    ) | {f"aupr_{name}": 20.0 for name in claims.TRIVIAL}  # fmt: skip
+    records = []
+    for digit in (1, 2):
+        record = fake("trivial", digit, 20.0, **extra)
+        path = f"scores/{record.name}.npz"
+        save_scores(tmp_path / path, mixture=rng.normal(size=400), ink=rng.normal(size=400), label=labels)
+        records.append(dataclasses.replace(record, files={"scores": path}))
+    tables.make(records, tmp_path)
+    first = {p.name: p.read_bytes() for p in (tmp_path / "ahmed_ch4").iterdir()}
+    assert {"table_4_1.csv", "areas.md", "trivial_scores.csv", "precision_recall.png"} <= set(first)
+    rows = list(csv.DictReader((tmp_path / "ahmed_ch4/table_4_1.csv").open()))
+    assert rows[1]["mixture"] == "20" and rows[3]["mixture"] == "" and rows[1]["VAE, ELBO"] == ""
+    assert rows[-2]["held out"] == "mean" and rows[-2]["mixture"] == "" and rows[-2]["printed VAE"] == "33.85"
+    tables.make(records, tmp_path)
+    assert first == {p.name: p.read_bytes() for p in (tmp_path / "ahmed_ch4").iterdir()}

@@ -1,0 +1,275 @@
+"""What a user meets at the real command line: mistakes, damaged files, kills. Real processes of a real script.
+
+Every mistake gives one line on stderr that begins with "error:", an exit code that is not 0, no traceback, and destroys
+nothing. A run killed at a random moment and started again equals one that was never stopped, bit for bit.
+"""
+
+import concurrent.futures
+import fcntl
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "reproductions/ahmed_ch4/ood.py"
+TINY = {
+    "vae": ["epochs=3", "batch=50", "elbo_samples=1", "importance_samples=2", "binarisations=1"],
+    "dcgan": ["iterations=40", "batch=8", "last_every=5", "last=2"],
+    "trivial": ["components=5", "em_iterations=1"],
+}
+# What may stand on stderr beside the one line: progress bars and TensorFlow's own log.
+NOISE = re.compile(r"\s*$|.*epoch(/s)? ?[\[,\]]|.*\d+epoch|[IWE]\d{4} |WARNING: All log messages")
+
+
+def environment(folder):
+    """No data, no network, no cache."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REPRO_")}
+    return kept | {"PYTHONPATH": str(ROOT), "REPRO_OFFLINE": "1", "REPRO_CACHE": str(folder / "cache")}
+
+
+def command(model, folder, *flags):
+    """The command line of one tiny run with everything below `folder`."""
+    changes = [f"--set={change}" for change in TINY.get(model, ())]
+    fixed = ["--scale=smoke", f"--model={model}", "--held_out=3", *changes]
+    return [sys.executable, str(SCRIPT), *fixed, f"--work_dir={folder}/work", f"--results_dir={folder}/results", *flags]
+
+
+def call(arguments, folder):
+    return subprocess.run(arguments, env=environment(folder), capture_output=True, text=True, timeout=500)
+
+
+def error_line(done):
+    """The one line of a failed process."""
+    assert done.returncode not in (0, -9), done.stderr
+    lines = [line for line in done.stderr.splitlines() if not NOISE.match(line)]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+def find(folder, pattern):
+    (path,) = folder.rglob(pattern)
+    return path
+
+
+# --- Mistakes that are told before anything is computed ---------------------------------------------------------------
+
+MISTAKES = {
+    "data set": (["--dataset=mnits"], "no data set 'mnits'; choose one of anime_faces"),
+    "model": (["--model=vea"], "unknown model 'vea'; choose one of vae, dcgan, trivial"),
+    "variant": (["--variant=as_said"], "unknown variant 'as_said'; choose one of as_described"),
+    "scale": (["--scale=large"], "should be one of <smoke|cpu|paper>"),
+    "flag": (["--epochs=3"], "Unknown command line flag 'epochs'"),
+    "word": (["vae"], "unexpected argument 'vae'"),
+    "field in --set": (["--set=latnet=3"], "unknown field in --set: 'latnet'"),
+    "type in --set": (["--set=latent=ten"], "--set latent=ten: int expected, as in latent=64"),
+    "range in --set": (["--set=epochs=0"], "--set epochs=0: a finite number of at least 1 expected"),
+    "form of --set": (["--set=latent"], "write it as name=value"),
+    "held-out class": (["--held_out=10"], "--held_out=10: classes are 0 to 9"),
+    "no held-out class": (["--held_out="], "whole numbers separated by commas expected"),
+    "seed": (["--seed=-1"], "seeds are 0 to"),
+    "absent data": (["--dataset=mnist"], "data set 'mnist' not found (no --data_dir, no REPRO_DATA)"),
+    "data folder": (["--dataset=mnist", "--data_dir=/no/such"], "no data folder '/no/such'"),
+    "empty folder": (["--dataset=folder:{folder}/empty"], "no image in"),
+    "work folder": (["--work_dir={folder}/file/below"], "choose another with --work_dir"),
+    "results folder": (["--results_dir={folder}/file/below"], "choose another with --results_dir"),
+}
+
+# Importing TensorFlow takes seconds, so it is done once, and each command line is a child of that process.
+CHILDREN = """
+import json, os, sys
+from common import experiment
+from reproductions.ahmed_ch4 import ood
+
+for number, flags in enumerate(json.load(sys.stdin)):
+    child = os.fork()
+    if not child:
+        for stream, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(f"{number}.{name}", os.O_CREAT | os.O_WRONLY), stream)
+        sys.argv = [ood.__file__, *flags]
+        experiment.main(ood.main)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.fixture(scope="module")
+def mistaken(tmp_path_factory):
+    """{mistake: finished process} of every row of MISTAKES."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    (folder / "empty").mkdir()
+    (folder / "file").write_text("in the way")
+    lines = [
+        [flag.format(folder=folder) for flag in [*command("vae", folder)[2:], *flags]] for flags, _ in MISTAKES.values()
+    ]
+    done = subprocess.run(
+        [sys.executable, "-c", CHILDREN],
+        env=environment(folder) | {"HOME": str(folder)},  # no data sets in the user's home
+        input=json.dumps(lines), cwd=folder, capture_output=True, text=True, timeout=500,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.rglob("smoke-*.json"))
+    assert (folder / "file").read_text() == "in the way"
+    return {
+        name: subprocess.CompletedProcess(line, int(code), *((folder / f"{n}.{s}").read_text() for s in ("out", "err")))
+        for n, (name, line, code) in enumerate(zip(MISTAKES, lines, done.stdout.split(), strict=True))
+    }
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_in_one_line(mistaken, mistake):
+    done = mistaken[mistake]
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert MISTAKES[mistake][1] in done.stderr
+
+
+# --- Runs: the slow ones start together, two at a time ----------------------------------------------------------------
+
+
+def whole(model, folder):
+    """A run that nothing disturbs."""
+    done = call(command(model, folder), folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def killed(model, folder):
+    """A run killed (-9) at a random moment of its training, then started again; (folder, when it was killed)."""
+    rows, wait = random.randint(1, 2 if model == "vae" else 6), random.uniform(0, 0.5)
+    process = subprocess.Popen(
+        command(model, folder), env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    while process.poll() is None and logged(folder) < rows:
+        time.sleep(0.02)
+    time.sleep(wait)
+    process.kill()
+    assert process.wait() == -9
+    assert not list(folder.rglob("smoke-*.json"))
+    return whole(model, folder), f"{wait:.3f} s after epoch {rows}"
+
+
+def logged(folder):
+    """Epochs in the run's log."""
+    return sum(max(0, len(log.read_text().splitlines()) - 1) for log in folder.rglob("log.csv"))
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """{name: future} of the slow runs."""
+
+    def folder(name):
+        return tmp_path_factory.mktemp(name)
+
+    diverging = folder("diverging")
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        yield {
+            "vae": pool.submit(whole, "vae", folder("vae")),
+            "vae killed": pool.submit(killed, "vae", folder("vae_killed")),
+            "dcgan": pool.submit(whole, "dcgan", folder("dcgan")),
+            "dcgan killed": pool.submit(killed, "dcgan", folder("dcgan_killed")),
+            "diverging": pool.submit(call, command("vae", diverging, "--set=learning_rate=1e30"), diverging),
+        }
+
+
+def weights(path):
+    """{name: array} of a checkpoint."""
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+@pytest.mark.parametrize("model", ["vae", "dcgan"])
+def test_a_killed_run_started_again_equals_an_uninterrupted_one(runs, model):
+    first, (second, when) = runs[model].result(), runs[f"{model} killed"].result()
+    records = [json.loads(find(folder, "smoke-*.json").read_text()) for folder in (first, second)]
+    assert records[0]["metrics"] == records[1]["metrics"], when
+    assert records[0]["sha256"] == records[1]["sha256"], when
+    states = [weights(find(folder, "checkpoint.weights.h5")) for folder in (first, second)]
+    assert len(states[0]) > 20
+    assert states[0].keys() == states[1].keys()
+    for name, array in states[0].items():
+        np.testing.assert_array_equal(array, states[1][name], err_msg=f"{name}, killed {when}")
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(runs):
+    line = error_line(runs["diverging"].result())
+    assert re.search(r"became (nan|inf|-inf) .* Try a smaller learning rate", line)
+
+
+def test_a_finished_run_is_not_repeated(runs):
+    folder = runs["vae"].result()
+    before = find(folder, "smoke-*.json").stat().st_mtime_ns
+    done = call(command("vae", folder), folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "already in" in done.stdout
+    assert find(folder, "smoke-*.json").stat().st_mtime_ns == before
+
+
+def test_a_damaged_record_is_told_and_left_alone(runs, tmp_path):
+    shutil.copytree(runs["vae"].result() / "results", tmp_path / "results")
+    path = find(tmp_path, "smoke-*.json")
+    path.write_bytes(path.read_bytes()[:1000])
+    line = error_line(call(command("vae", tmp_path), tmp_path))
+    assert f"{path} is damaged" in line
+    assert "git checkout" in line
+    assert path.stat().st_size == 1000
+
+
+def test_a_damaged_checkpoint_is_told_and_left_alone(runs, tmp_path):
+    shutil.copytree(runs["vae"].result() / "work", tmp_path / "work")
+    path = find(tmp_path, "checkpoint.weights.h5")
+    path.write_bytes(path.read_bytes()[:5000])
+    line = error_line(call(command("vae", tmp_path), tmp_path))
+    assert f"checkpoint {path} is damaged; delete it" in line
+    assert path.stat().st_size == 5000
+    assert not list(tmp_path.rglob("smoke-*.json"))
+
+
+def test_a_second_process_on_a_work_folder_is_refused(runs, tmp_path):
+    folder = runs["vae"].result()
+    with open(find(folder, "lock")) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = call(command("vae", folder, f"--results_dir={tmp_path}"), folder)
+    assert "another process works in" in error_line(done)
+    assert not list(tmp_path.rglob("smoke-*.json"))
+
+
+FULL_DISK = """
+set -e
+mount -t tmpfs -o size=128k tmpfs "$1"
+cp -r "$2"/. "$1"
+cat /dev/zero >"$1/fill" 2>/dev/null || true
+before=$(cat $(find "$1" -name 'smoke-*.json') | cksum)
+shift 2
+status=0
+"$@" || status=$?
+[[ $(cat $(find "$results" -name 'smoke-*.json') | cksum) == "$before" ]] || echo "the old record is gone"
+exit $status
+"""
+
+
+def test_a_full_disk_leaves_the_old_record(tmp_path):
+    if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode:
+        pytest.skip("no small file system can be mounted here; the same is simulated in test_reporting_records.py")
+    folder, disk = whole("trivial", tmp_path / "first"), tmp_path / "disk"
+    disk.mkdir()
+    again = command("trivial", folder, f"--results_dir={disk}", "--rerun")
+    done = subprocess.run(
+        ["unshare", "-rm", "bash", "-c", FULL_DISK, "bash", str(disk), str(folder / "results"), *again],
+        env=environment(folder) | {"results": str(disk)}, capture_output=True, text=True, timeout=500,
+    )  # fmt: skip
+    line = error_line(done)
+    assert "No space left on device" in line
+    assert "the old record is gone" not in done.stdout

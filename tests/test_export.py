@@ -1,0 +1,131 @@
+"""An exported training, run by numpy and jax alone in a process of its own, gives TensorFlow's losses and weights."""
+
+import csv
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import games
+import keras
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.training import export
+from common.training.fit import fit
+
+jax = pytest.mark.skipif(
+    not all(importlib.util.find_spec(name) for name in ("jax", "flatbuffers")),
+    reason="exports need jax and flatbuffers: pip install -e .[export]",
+)
+STEPS, EPOCH, BATCH, SEED = 8, 4, 8, 3  # trained here with jit="on": other noise than without XLA
+GAMES = ("vae", "dcgan", "wgan_gp")  # dense; convolutions and batch norm; a gradient of a gradient
+
+
+def momentum():
+    """Has slots, and no division that blows up rounding where a gradient is nearly zero."""
+    return keras.optimizers.SGD(0.05, momentum=0.9)
+
+
+def run(folder, *flags):
+    """The runner as it is used: the shipped folder alone, and no way to this repository or to TensorFlow."""
+    (folder / "tensorflow.py").write_text("raise ImportError('the runner must not need TensorFlow')")
+    (folder / "keras.py").write_text("raise ImportError('the runner must not need Keras')")
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"JAX_PLATFORMS": "cpu"}
+    return subprocess.run(
+        [sys.executable, "run_exported.py", ".", *flags], cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=300,
+    )  # fmt: skip
+
+
+@jax
+@pytest.mark.parametrize("name", GAMES)
+def test_jax_gives_tensorflows_losses_and_the_weights_come_back(name, tmp_path):
+    game = games.make(name, momentum)
+    export.export_program(game, tmp_path / "out", steps=STEPS, batch=BATCH, seed=SEED, epoch_steps=EPOCH, longest=2)
+    fit(game, steps=STEPS, batch=BATCH, seed=SEED, work=tmp_path / "here", epoch_steps=2, program_steps=2, jit="on",
+        progress=False)  # fmt: skip
+
+    if name == "vae":
+        first = run(tmp_path / "out", "--seconds=0")  # a slice too short for a program: nothing done, nothing lost
+        assert first.returncode == 3 and "0 of 8 steps done" in first.stdout, first.stderr
+    rest = run(tmp_path / "out")
+    assert rest.returncode == 0 and "8 of 8 steps done" in rest.stdout, rest.stderr
+    assert "ms a step" in rest.stdout
+
+    with open(tmp_path / "here/log.csv", newline="") as file:
+        expected = list(csv.DictReader(file))
+    meta = json.loads((tmp_path / "out/meta.json").read_text())
+    log = np.load(tmp_path / "out/state.npz")["log"]
+    for column, loss in enumerate(meta["logs"]):
+        np.testing.assert_allclose(log[:, column], [float(row[loss]) for row in expected], rtol=1e-5, atol=1e-5)
+
+    back = games.make(name, momentum, seed=99)
+    assert export.import_state(back, tmp_path / "out") == STEPS
+    for (path, value), (_, wanted) in zip(games.state(back), games.state(game), strict=True):
+        np.testing.assert_allclose(value, wanted, rtol=1e-5, atol=1e-5, err_msg=path)
+
+
+SCRIPT = """
+import pathlib, sys
+import games
+from common.training import checkpoints
+from common.training.fit import fit, read_log
+
+work = pathlib.Path(sys.argv[1])
+game = games.make("vae", seed=int(sys.argv[2]))
+last = checkpoints.LastStates(work, 2)
+fit(game, steps=10, batch=8, seed=3, work=work, epoch_steps=4, callbacks=[last], progress=False, jit="on")
+import numpy as np
+np.savez(work / "end.npz", *[value for _, value in games.state(game)])
+for path in last.paths():
+    game.load_weights(path)
+    np.savez(path.with_suffix(".npz"), *[value for _, value in games.state(game)])
+"""
+
+
+@jax
+def test_a_script_is_exported_at_its_training_and_goes_on_after_it(tmp_path, monkeypatch, capsys):
+    """The command line: write, run elsewhere in two slices, read; the script ends as if it had trained here."""
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    script, out = tmp_path / "script.py", tmp_path / "out"
+    script.write_text(SCRIPT)
+    export.main(["write", str(out), str(script), str(tmp_path / "there"), "1"])
+    assert "written" in capsys.readouterr().out
+    assert not (tmp_path / "there").exists()  # the script ended at its training
+    with pytest.raises(UserError, match="no trained state"):
+        export.main(["read", str(out), str(script), str(tmp_path / "there"), "1"])
+    assert run(out).returncode == 0
+    export.main(["read", str(out), str(script), str(tmp_path / "there"), "99"])
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "here"), "1"])
+    exec(compile(SCRIPT, "script", "exec"), {})
+    for name in ("end.npz", "last/000001.weights.npz", "last/000002.weights.npz"):
+        there, here = np.load(tmp_path / "there" / name), np.load(tmp_path / "here" / name)
+        for key in here.files:
+            np.testing.assert_allclose(there[key], here[key], rtol=1e-4, atol=1e-4)
+    logs = [list(csv.DictReader((tmp_path / side / "log.csv").read_text().splitlines())) for side in ("there", "here")]
+    assert [row["epoch"] for row in logs[0]] == [row["epoch"] for row in logs[1]] == ["0", "1", "2"]
+    for there, here in zip(*logs, strict=True):
+        assert float(there["vae"]) == pytest.approx(float(here["vae"]), rel=1e-4)
+
+
+@jax
+def test_a_state_of_another_model_is_refused(tmp_path):
+    export.export_program(games.make("vae"), tmp_path, steps=2, batch=BATCH, seed=1, epoch_steps=2)
+    (tmp_path / "state.npz").write_bytes((tmp_path / "start.npz").read_bytes())
+    with pytest.raises(UserError, match="exported from another model"):
+        export.import_state(games.make("wgan_gp"), tmp_path)
+
+
+def test_a_folder_without_an_export_is_told_in_one_line(tmp_path):
+    with pytest.raises(UserError, match="holds no exported training") as error:
+        export.import_state(None, tmp_path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_training_with_callbacks_of_its_own_cannot_be_exported(tmp_path):
+    with pytest.raises(UserError, match="callbacks, which an exported program cannot call"):
+        export.writing_fit(tmp_path)(games.make("vae"), steps=2, batch=8, seed=1, work=tmp_path,
+                                     callbacks=[keras.callbacks.Callback()])  # fmt: skip

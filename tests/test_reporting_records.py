@@ -1,0 +1,246 @@
+"""Records: written whole or not at all, read back exactly, tied to the code they came from."""
+
+import ast
+import errno
+import json
+import math
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from common.errors import UserError
+from common.reporting import files, records
+from common.reporting.fingerprint import changed_modules, code_fingerprint, file_hash
+from common.reporting.records import Record, load, load_all, load_scores, save_scores, select, sha256
+
+
+def record(name="cpu-vae-s1", **fields) -> Record:
+    given_fields = {
+        "text": "toy", "experiment": "ood", "name": name,
+        "settings": {"model": "vae", "scale": "cpu", "seed": 1, "key": {"held_out": 0}, "options": {"rate": 1e-3}},
+        "metrics": {"aupr": 0.4}, "data": {"binarisation": "dynamic", "split": "test", "stand_in": ""},
+    }  # fmt: skip
+    return Record(**given_fields | fields)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.dictionaries(st.text(min_size=1), st.floats(allow_nan=False), max_size=5))
+def test_every_float_reads_back_as_itself(tmp_path_factory, metrics):
+    path = record(metrics=metrics).save(tmp_path_factory.mktemp("results"))
+    assert load(path).metrics == metrics
+    assert load(path).to_json() == path.read_text(encoding="utf-8")
+
+
+def test_not_finite_metrics_are_null_with_a_note_and_come_back(tmp_path):
+    path = record(metrics={"a": math.nan, "b": -math.inf, "c": 1.5}, notes={"own": "kept"}).save(tmp_path)
+    content = json.loads(path.read_text(), parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    assert content["metrics"] == {"a": None, "b": None, "c": 1.5}
+    assert content["notes"] == {"not_finite.a": "nan", "not_finite.b": "-inf", "own": "kept"}
+    back = load(path)
+    assert math.isnan(back.metrics["a"]) and back.metrics["b"] == -math.inf and back.notes == {"own": "kept"}
+
+
+@pytest.mark.parametrize("change", [{"seconds": math.nan}, {"settings": {"x": math.inf}}, {"data": {"x": object()}}])
+def test_what_json_cannot_hold_is_refused_elsewhere(tmp_path, change):
+    with pytest.raises(UserError, match="cannot be written as JSON"):
+        record(**change).save(tmp_path)
+    assert list(tmp_path.rglob("*")) == []
+
+
+def test_numpy_scalars_are_numbers_and_keys_are_sorted(tmp_path):
+    first = record(settings={"seed": np.int64(3), "lr": np.float32(0.1)}, metrics={"b": np.float32(0.1), "a": 1})
+    second = record(settings={"lr": float(np.float32(0.1)), "seed": 3}, metrics={"a": 1.0, "b": float(np.float32(0.1))})
+    assert first.to_json() == second.to_json()
+    assert first.to_json().index('"code"') < first.to_json().index('"text"')
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("call", ["write", "open", "fsync", "replace"])
+def test_full_disk_leaves_the_old_file_and_no_rest(tmp_path, monkeypatch, call):
+    path = record().save(tmp_path)
+    before = path.read_bytes()
+    monkeypatch.setattr(files.os, call, no_space)
+    with pytest.raises(UserError, match="No space left on device"):
+        record(metrics={"aupr": 0.9}).save(tmp_path)
+    monkeypatch.undo()
+    assert path.read_bytes() == before
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_short_writes_and_interrupts(tmp_path, monkeypatch):
+    real = os.write
+    monkeypatch.setattr(files.os, "write", lambda descriptor, data: real(descriptor, data[:7]))
+    path = record().save(tmp_path)
+    monkeypatch.undo()
+    assert load(path) == record()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        record(metrics={}).save(tmp_path)
+    monkeypatch.undo()
+    assert load(path) == record() and len(list(path.parent.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[: len(text) // 2],
+        lambda text: "",
+        lambda text: "[]",
+        lambda text: text.replace('"text"', '"txet"'),
+        lambda text: text.replace('"schema": 1', '"schema": 99'),
+        lambda text: text.replace("0.4", "null"),
+        lambda text: text.replace("0.4", '"high"'),
+        lambda text: text.replace('"code": {}', '"code": 3'),
+        lambda text: text.replace('"metrics": {', '"metrics": {"x": {'),
+        lambda text: text.replace("cpu-vae-s1", "cpu-vae-s2"),
+    ],
+)
+def test_damaged_records_are_named(tmp_path, damage):
+    path = record().save(tmp_path)
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(UserError, match="cpu-vae-s1.json"):
+        load_all(tmp_path)
+
+
+def test_names_must_be_plain(tmp_path):
+    for name in ("../x", "a/b", "", ".hidden", "a b"):
+        with pytest.raises(UserError, match="plain file name"):
+            record(name=name).save(tmp_path)
+
+
+def test_select_finds_settings_keys_options_and_data():
+    many = [record(f"r{i}", settings={"model": m, "seed": i, "key": {"held_out": i % 2}, "options": {"rate": 0.1 * i}})
+            for i, m in enumerate(["vae", "vae", "gan"])]  # fmt: skip
+    assert [r.name for r in select(many, model="vae")] == ["r0", "r1"]
+    assert [r.name for r in select(many, model=("vae", "gan"), held_out=0)] == ["r0", "r2"]
+    assert [r.name for r in select(many, rate=0.1, binarisation="dynamic", experiment="ood")] == ["r1"]
+    assert select(many, unknown=None) == []
+
+
+def test_load_all_is_sorted_and_restricted_to_a_text(tmp_path):
+    for text, name in (("b", "x"), ("a", "z"), ("a", "y")):
+        record(name, text=text).save(tmp_path)
+    assert [r.name for r in load_all(tmp_path)] == ["y", "z", "x"]
+    assert [r.name for r in load_all(tmp_path, "b")] == ["x"]
+    assert load_all(tmp_path / "nowhere") == []
+
+
+def test_scores_are_deterministic_and_compact(tmp_path, monkeypatch):
+    arrays = {"b": np.linspace(0, 1, 1000), "a": np.arange(1000) % 2 == 0, "c": np.arange(3) - 1, "d": np.float16(2)}
+    first = save_scores(tmp_path / "one.npz", **arrays)
+    monkeypatch.setattr("time.time", lambda: 4e9)
+    second = save_scores(tmp_path / "two.npz", **dict(reversed(arrays.items())))
+    assert first == second == sha256(tmp_path / "two.npz")
+    back = load_scores(tmp_path / "one.npz")
+    assert {name: str(array.dtype) for name, array in back.items()} == {
+        "a": "uint8", "b": "float32", "c": "int32", "d": "float16",
+    }  # fmt: skip
+    np.testing.assert_array_equal(back["b"], arrays["b"].astype(np.float32))
+    np.testing.assert_array_equal(back["c"], [-1, 0, 1])
+
+
+def test_scores_refuse_what_they_cannot_keep(tmp_path):
+    for arrays in ({}, {"x": np.array(["text"])}, {"x": np.array([2**40])}, {"x": np.array([1j])}):
+        with pytest.raises(UserError):
+            save_scores(tmp_path / "x.npz", **arrays)
+    (tmp_path / "x.npz").write_bytes(b"PK damaged")
+    with pytest.raises(UserError, match="x.npz"):
+        load_scores(tmp_path / "x.npz")
+
+
+MODULES = {
+    "common/__init__.py": "",
+    "common/errors.py": "class UserError(Exception): pass",
+    "common/data/__init__.py": "SIZE = 28",
+    "common/training/__init__.py": "",
+    "common/training/game.py": '"""Doc."""\nfrom common.training.steps import step\n\n\n'
+    'def play(n=3):\n    "doc"\n    return n',
+    "common/training/steps.py": "from . import seeds\n\ndef step():\n    import common.nets.stack\n",
+    "common/training/seeds.py": "SEED = 1",
+    "common/nets/__init__.py": "",
+    "common/nets/stack.py": "WIDTH = 16",
+    "common/unused.py": "X = 1",
+    "common/reporting/__init__.py": "",
+    "common/reporting/pages.py": "import common.unused",
+    "reproductions/__init__.py": "",
+    "reproductions/toy/ood.py": "import numpy\nimport common.data as data\nfrom common.errors import UserError\n"
+    "from common.training import game\nfrom common.reporting import pages\nfrom reproductions.toy.models import Net\n",
+    "reproductions/toy/models.py": "class Net:\n    '''Doc.'''\n",
+}
+
+
+@pytest.fixture
+def repository(tmp_path):
+    for name, text in MODULES.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path
+
+
+def test_fingerprint_follows_imports_but_not_into_reporting(repository):
+    found = code_fingerprint(repository / "reproductions/toy/ood.py", repository)["modules"]
+    assert list(found) == [
+        "common", "common.data", "common.nets", "common.nets.stack", "common.training", "common.training.game",
+        "common.training.seeds", "common.training.steps", "reproductions", "reproductions.toy.models",
+        "reproductions.toy.ood",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "changes"),
+    [
+        ("common/training/game.py", '"""Doc."""', '"""Other words."""', False),
+        ("common/training/game.py", '    "doc"\n', "", False),
+        ("common/training/game.py", "return n", "\n    # why\n    return (\n        n\n    )", False),
+        ("common/training/game.py", "n=3", "n=4", True),
+        ("common/training/game.py", "return n", "return n, 'doc'", True),
+        ("common/nets/stack.py", "16", "32", True),
+        ("common/training/seeds.py", "SEED = 1", "SEED = 1.0", True),
+        ("common/unused.py", "1", "2", False),
+        ("common/reporting/pages.py", "import common.unused", "X = 2", False),
+        ("reproductions/toy/models.py", "    '''Doc.'''\n", "    pass\n", True),
+    ],
+)
+def test_only_code_that_can_change_a_number_makes_stale(repository, module, old, new, changes):
+    entry = repository / "reproductions/toy/ood.py"
+    before = code_fingerprint(entry, repository)
+    path = repository / module
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    after = code_fingerprint(entry, repository)
+    name = module.removesuffix(".py").replace("/", ".")
+    assert (after["fingerprint"] != before["fingerprint"]) == changes
+    assert changed_modules(before["modules"], repository) == ([name] if changes else [])
+    assert records.is_stale(record(code=before), repository) == ([name] if changes else [])
+
+
+def test_a_removed_module_is_stale_and_a_broken_one_is_named(repository):
+    modules = code_fingerprint(repository / "reproductions/toy/ood.py", repository)["modules"]
+    (repository / "common/nets/stack.py").unlink()
+    assert changed_modules(modules, repository) == ["common.nets.stack"]
+    (repository / "common/data/__init__.py").write_text("SIZE = = 28")
+    with pytest.raises(UserError, match="data/__init__.py"):
+        changed_modules(modules, repository)
+    with pytest.raises(UserError, match="outside the repository"):
+        code_fingerprint(__file__, repository)
+
+
+def test_fingerprint_ignores_fields_that_newer_pythons_add(repository, monkeypatch):
+    """Python 3.12 gave FunctionDef an empty `type_params`: empty fields must not enter the hash."""
+    path = repository / "common/training/game.py"
+    before = file_hash(path)
+    monkeypatch.setattr(ast.FunctionDef, "_fields", (*ast.FunctionDef._fields, "an_empty_field"))
+    monkeypatch.setattr(ast.FunctionDef, "an_empty_field", [], raising=False)
+    path.write_text(path.read_text() + "\n")  # a new state of the file, so no cached tree
+    assert file_hash(path) == before
