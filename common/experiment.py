@@ -203,7 +203,7 @@ def execute(experiment: Experiment, run: Callable, wanted: Settings) -> records.
     where a killed one stopped, and changed code starts anew. Of several workers the first writes the record.
     """
     strategy.start(wanted.strategy)
-    code = records.code_fingerprint(experiment.script)
+    code = records.code_fingerprint(experiment.script, run.__name__)
     path = results_dir() / "records" / wanted.text / wanted.experiment / f"{wanted.name}.json"
     if path.exists() and not FLAGS.rerun:
         old = records.load(path)

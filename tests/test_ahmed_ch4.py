@@ -17,6 +17,7 @@ from scipy import special, stats
 from common import data
 from common.errors import UserError
 from common.evaluation import detection
+from common.probability.draws import fold_in
 from common.probability.likelihood import image_noise
 from common.reporting.claims import load_claims
 from common.reporting.records import Record, load_all, load_scores, save_scores
@@ -98,10 +99,7 @@ def test_scores_are_the_formulas_on_the_same_draws():
     game, seed, chunk = TinyGame(2), 7, 4
     found = scores.vae_scores(game, BITS, elbo_samples=3, importance_samples=6, seed=seed, chunk=chunk)
     numbers = tf.range(16)
-    parts = [
-        image_noise(tf.random.experimental.stateless_fold_in(tf.constant([seed, 0]), k), numbers, chunk, [2])
-        for k in range(2)
-    ]
+    parts = [image_noise(fold_in([seed, 0], k), numbers, chunk, [2]) for k in range(2)]
     mean, log_sd = (part.numpy().astype(np.float64) for part in game.posterior(BITS.astype("float32")))
     z = mean + np.exp(log_sd) * np.concatenate(parts)[:6]
     p = special.expit(z @ game.d)

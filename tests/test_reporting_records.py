@@ -1,6 +1,5 @@
 """Records: written whole or not at all, read back exactly, tied to the code they came from."""
 
-import ast
 import errno
 import json
 import math
@@ -12,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from common.reporting import files, records
-from common.reporting.fingerprint import changed_modules, code_fingerprint, file_hash
+from common.reporting import files
 from common.reporting.records import Record, load, load_all, load_scores, save_scores, select, sha256
 
 
@@ -156,91 +154,3 @@ def test_scores_refuse_what_they_cannot_keep(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK damaged")
     with pytest.raises(UserError, match="x.npz"):
         load_scores(tmp_path / "x.npz")
-
-
-MODULES = {
-    "common/__init__.py": "",
-    "common/errors.py": "class UserError(Exception): pass",
-    "common/data/__init__.py": "SIZE = 28",
-    "common/training/__init__.py": "",
-    "common/training/game.py": '"""Doc."""\nfrom common.training.steps import step\n\n\n'
-    'def play(n=3):\n    "doc"\n    return n',
-    "common/training/steps.py": "from . import seeds\n\ndef step():\n    import common.nets.stack\n",
-    "common/training/seeds.py": "SEED = 1",
-    "common/nets/__init__.py": "",
-    "common/nets/stack.py": "WIDTH = 16",
-    "common/unused.py": "X = 1",
-    "common/reporting/__init__.py": "",
-    "common/reporting/pages.py": "import common.unused",
-    "reproductions/__init__.py": "",
-    "reproductions/toy/ood.py": "import numpy\nimport common.data as data\nfrom common.errors import UserError\n"
-    "from common.training import game\nfrom common.reporting import pages\nfrom reproductions.toy.models import Net\n",
-    "reproductions/toy/models.py": "class Net:\n    '''Doc.'''\n",
-}
-
-
-@pytest.fixture
-def repository(tmp_path):
-    for name, text in MODULES.items():
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return tmp_path
-
-
-def test_fingerprint_follows_imports_but_not_into_reporting(repository):
-    found = code_fingerprint(repository / "reproductions/toy/ood.py", repository)["modules"]
-    assert list(found) == [
-        "common", "common.data", "common.nets", "common.nets.stack", "common.training", "common.training.game",
-        "common.training.seeds", "common.training.steps", "reproductions", "reproductions.toy.models",
-        "reproductions.toy.ood",
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("module", "old", "new", "changes"),
-    [
-        ("common/training/game.py", '"""Doc."""', '"""Other words."""', False),
-        ("common/training/game.py", '    "doc"\n', "", False),
-        ("common/training/game.py", "return n", "\n    # why\n    return (\n        n\n    )", False),
-        ("common/training/game.py", "n=3", "n=4", True),
-        ("common/training/game.py", "return n", "return n, 'doc'", True),
-        ("common/nets/stack.py", "16", "32", True),
-        ("common/training/seeds.py", "SEED = 1", "SEED = 1.0", True),
-        ("common/unused.py", "1", "2", False),
-        ("common/reporting/pages.py", "import common.unused", "X = 2", False),
-        ("reproductions/toy/models.py", "    '''Doc.'''\n", "    pass\n", True),
-    ],
-)
-def test_only_code_that_can_change_a_number_makes_stale(repository, module, old, new, changes):
-    entry = repository / "reproductions/toy/ood.py"
-    before = code_fingerprint(entry, repository)
-    path = repository / module
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
-    after = code_fingerprint(entry, repository)
-    name = module.removesuffix(".py").replace("/", ".")
-    assert (after["fingerprint"] != before["fingerprint"]) == changes
-    assert changed_modules(before["modules"], repository) == ([name] if changes else [])
-    assert records.is_stale(record(code=before), repository) == ([name] if changes else [])
-
-
-def test_a_removed_module_is_stale_and_a_broken_one_is_named(repository):
-    modules = code_fingerprint(repository / "reproductions/toy/ood.py", repository)["modules"]
-    (repository / "common/nets/stack.py").unlink()
-    assert changed_modules(modules, repository) == ["common.nets.stack"]
-    (repository / "common/data/__init__.py").write_text("SIZE = = 28")
-    with pytest.raises(UserError, match="data/__init__.py"):
-        changed_modules(modules, repository)
-    with pytest.raises(UserError, match="outside the repository"):
-        code_fingerprint(__file__, repository)
-
-
-def test_fingerprint_ignores_fields_that_newer_pythons_add(repository, monkeypatch):
-    """Python 3.12 gave FunctionDef an empty `type_params`: empty fields must not enter the hash."""
-    path = repository / "common/training/game.py"
-    before = file_hash(path)
-    monkeypatch.setattr(ast.FunctionDef, "_fields", (*ast.FunctionDef._fields, "an_empty_field"))
-    monkeypatch.setattr(ast.FunctionDef, "an_empty_field", [], raising=False)
-    path.write_text(path.read_text() + "\n")  # a new state of the file, so no cached tree
-    assert file_hash(path) == before

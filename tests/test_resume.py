@@ -150,7 +150,6 @@ def test_last_states_keeps_the_last_epochs_also_over_a_stop(tmp_path):
             np.testing.assert_array_equal(value, expected)
 
 
-@games.pending
 def test_a_state_that_could_not_be_kept_runs_again(tmp_path):
     """A kill before the last states of an epoch are written must not count the epoch as done."""
 
@@ -197,7 +196,6 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(tm
     assert int(train("vae", tmp_path, steps=6).steps_done.value) == 6  # goes on from there
 
 
-@games.pending
 def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     """The last step of an epoch can have a finite loss and an infinite gradient."""
 
@@ -216,7 +214,6 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
     assert (tmp_path / checkpoints.NAME).read_bytes() == checkpoint
 
 
-@games.pending
 @pytest.mark.parametrize("batch", [0, N + 1])
 def test_a_batch_that_does_not_fit_the_set_is_the_users_mistake(batch, tmp_path):
     with pytest.raises(UserError, match=f"batch size {batch} does not fit a training set of {N} images"):

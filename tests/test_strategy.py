@@ -46,7 +46,6 @@ def of_process(folder):
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory):
-    tf.config.optimizer.set_experimental_options({"dependency_optimization": False})  # as strategy.start does
     work = tmp_path_factory.mktemp("single")
     states = {name: games.state(train(name, work / name, STEPS)) for name in GAMES}
     return states, {name: read_log(work / name / "log.csv") for name in GAMES}

@@ -135,7 +135,6 @@ def after_program(name, jit):
     return logs, games.state(game)
 
 
-@games.pending
 @every_game
 @pytest.mark.parametrize("jit", ["on", "off"])
 def test_a_compiled_step_computes_what_plain_python_computes(name, jit):
@@ -156,7 +155,6 @@ def test_a_program_of_many_steps_is_its_steps_one_by_one(name):
         np.testing.assert_array_equal(value, expected, err_msg=path)
 
 
-@games.pending
 def test_turns_of_one_player_do_not_race_without_xla():
     """The same step from the same state, again and again: TensorFlow's dependency optimizer once broke every tenth."""
     game = games.make("wgan_gp", games.sgd)
@@ -236,7 +234,6 @@ def test_noise_differs_between_seeds_steps_turns_and_calls_and_repeats_otherwise
     np.testing.assert_array_equal(draws_of((1, 0))[0], uniforms[0])
 
 
-@games.pending
 def test_noise_does_not_depend_on_the_compiler():
     compiled = tf.function(draws_of, jit_compile=True)((1, 5), 2)
     plain = draws_of((1, 5), 2)

@@ -161,7 +161,10 @@ def test_comments_and_reports_repeat_nothing_but_code_does(two_records, tmp_path
     scores.write_text(scores.read_text() + "\n# another\n")
     edit(again / "common/errors.py", "class UserError", "NEW = 1\n\n\nclass UserError")
     assert jobs(again, *targets) == []
-    edit(script, "def main():\n", "def main():\n    raise UserError('stop here')\n")
+    edit(script, "def run_vae(settings, images, work):\n", "def run_vae(settings, images, work):\n    1 / 0\n")
+    edit(script, "def main():\n", "def main():\n    print('begin')\n")
+    assert jobs(again, *targets) == []
+    edit(script, "    found = baselines.scores(", "    raise UserError('stop here')\n    found = baselines.scores(")
     assert len(jobs(again, *targets)) == 2
     # A job that fails leaves the old record in its place.
     before = [path.read_bytes() for path in paths]

@@ -30,6 +30,7 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import UserError
+from common.probability import draws
 from common.probability.distributions import gaussian_log_prob, reparameterise, standard_normal_log_prob
 
 
@@ -105,7 +106,7 @@ def _streamed_sums(log_weights: Callable, n: int, chunk: int, jit_compile: bool)
     whole, remainder = divmod(n, chunk)
 
     def log_sums(number, seed, size, inputs):
-        fresh = tf.random.experimental.stateless_fold_in(seed, number)
+        fresh = draws.fold_in(seed, number)
         logs = tf.cast(log_weights(fresh, size, *inputs), tf.float64)
         return tf.reduce_logsumexp(logs, axis=0), tf.reduce_logsumexp(2.0 * logs, axis=0)
 
@@ -144,8 +145,7 @@ def image_noise(seed, numbers, chunk: int, shape, dtype=tf.float32):
     """
 
     def one(number):
-        own = tf.random.experimental.stateless_fold_in(seed, number)
-        return tf.random.stateless_normal([chunk, *shape], own, dtype=dtype, alg="philox")
+        return tf.cast(draws.normal([chunk, *shape], draws.fold_in(seed, number)), dtype)
 
     noise = tf.map_fn(one, tf.cast(numbers, tf.int32), fn_output_signature=tf.TensorSpec([chunk, *shape], dtype))
     return tf.einsum("bk...->kb...", noise)

@@ -40,7 +40,7 @@ class Record:
       data: name, fingerprint, stand_in ("" = the text's own data), binarisation, split.
       evaluator: what measured (estimator and its size, judge and its accuracy).
       files, sha256: label -> path relative to the results folder, label -> hex hash of that file.
-      code: `code_fingerprint` of the script.   command: the line that repeats the run.
+      code: `code_fingerprint` of the script's function that made it.   command: the line that repeats the run.
       machine, versions: hardware and packages.   seconds: wall time.   steps: training steps.
       finished: ISO date.   notes: anything a reader should know, by name.
     """
@@ -206,5 +206,9 @@ def lookup(record: Record, name: str, default=None):
 
 
 def is_stale(record: Record, root: str | Path = ROOT) -> list[str]:
-    """Modules that changed since the record was made; empty when its code is still what the repository holds."""
-    return changed_modules(record.code.get("modules", {}), root)
+    """Modules that changed since the record was made; empty when its code is still what the repository holds.
+
+    A record of experiment E of text T was made by reproductions/T/E.py.
+    """
+    script = Path(root) / "reproductions" / record.text / f"{record.experiment}.py"
+    return changed_modules(script, record.code, root)

@@ -27,10 +27,11 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import UserError
-from common.training import checkpoints, run_exported
+from common.training import checkpoints
 from common.training import fit as fit_module
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+RUNNER = "common/training/run_exported.py"  # needs jax: copied, not imported
 SHIPPED = ("common/__init__.py", "common/errors.py", "common/data/feeds.py")  # what run_exported.py imports
 DTYPES = {"f32": "float32", "f64": "float64", "bf16": "bfloat16", "f16": "float16", "s32": "int32", "s64": "int64",
           "u8": "uint8", "u32": "uint32", "u64": "uint64", "pred": "bool"}  # fmt: skip
@@ -146,7 +147,7 @@ def variables(game):
 
 def ship_runner(folder):
     """The runner and what it imports, so that the folder is all that travels."""
-    shutil.copyfile(run_exported.__file__, folder / "run_exported.py")
+    shutil.copyfile(ROOT / RUNNER, folder / "run_exported.py")
     for name in SHIPPED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / name, folder / name)

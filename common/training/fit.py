@@ -6,6 +6,7 @@ import pathlib
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 from tqdm.keras import TqdmCallback
 
@@ -13,9 +14,16 @@ from common.data import feeds
 from common.errors import UserError
 from common.training import checkpoints
 
+ADVICE = (
+    "the last checkpoint is kept. Try a smaller learning rate (--set learning_rate=...) or --jit=eager to look inside"
+)
+
 
 class _Save(keras.callbacks.Callback):
-    """Saves every `every` epochs and at the end."""
+    """Saves every `every` epochs and at the end; weights that are not finite end the run and are not saved.
+
+    Comes last among the callbacks: an epoch counts as done when all that it should leave behind is there.
+    """
 
     def __init__(self, work, every):
         super().__init__()
@@ -23,6 +31,8 @@ class _Save(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0 or epoch + 1 == self.params["epochs"]:
+            if not all(np.isfinite(weight).all() for weight in self.model.get_weights()):
+                raise UserError(f"weights are not finite after step {int(self.model.steps_done.value)}; {ADVICE}")
             checkpoints.save(self.model, self.work)
 
 
@@ -45,10 +55,7 @@ class _Log(keras.callbacks.Callback):
             value = float(value)
             if not math.isfinite(value):
                 step = int(self.model.steps_done.value)
-                raise UserError(
-                    f"{name} became {value} in one of the steps before {step}; the last checkpoint is kept. "
-                    "Try a smaller learning rate (--set learning_rate=...) or --jit=eager to look inside"
-                )
+                raise UserError(f"{name} became {value} in one of the steps before {step}; {ADVICE}")
             self.sums[name] = self.sums.get(name, 0.0) + value
 
     def on_epoch_end(self, epoch, logs=None):
@@ -75,6 +82,8 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
     work.mkdir(parents=True, exist_ok=True)
     game.prepare_to_run(jit)
     n = len(game.images)
+    if not 1 <= batch <= n:
+        raise UserError(f"batch size {batch} does not fit a training set of {n} images")
     epoch_steps = epoch_steps or max(1, n // (batch * game.draws))
     epochs = -(-steps // epoch_steps)
     done = checkpoints.restore(game, work)
@@ -88,7 +97,7 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
                 tf.TensorSpec([None, 2], tf.int32),
             ),
         )
-        history = [_Log(log), _Save(work, save_every), *callbacks]
+        history = [_Log(log), *callbacks, _Save(work, save_every)]
         if progress:
             history.append(TqdmCallback(verbose=0, initial=done // epoch_steps, desc=work.name, mininterval=5))
         game.fit(

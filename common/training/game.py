@@ -18,6 +18,11 @@ import tensorflow as tf
 
 from common.data.binarise import KINDS
 from common.errors import UserError
+from common.probability import draws
+
+# Where a player moves twice in a step, TensorFlow's dependency optimizer (2.21) lets the second turn read weights while
+# the first still writes them. It must be off before the first graph runs.
+tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,27 +46,26 @@ class Noise:
     """
 
     def __init__(self, seed, turn=0):
-        self.seed = tf.random.experimental.stateless_fold_in(tf.cast(seed, tf.int32), turn)
+        self.seed = draws.fold_in(tf.cast(seed, tf.int32), turn)
         self.calls = 0
 
-    def _draw(self, sampler, shape, **arguments):
-        self.calls += 1
-        seed = tf.random.experimental.stateless_fold_in(self.seed, self.calls)
-        context = tf.distribute.get_replica_context()
-        replicas = context.num_replicas_in_sync if context else 1
-        if replicas == 1:  # XLA draws other bits from the same seed: a run repeats bit for bit under the same --jit
-            return sampler(shape, seed, alg="philox", **arguments)
-        whole = sampler([replicas * shape[0], *shape[1:]], seed, alg="philox", **arguments)
-        first = context.replica_id_in_sync_group * shape[0]
-        return whole[first : first + shape[0]]
+    def uniform(self, *shape):
+        """U[0, 1) draws; the first axis of `shape` is the batch."""
+        return draws.as_uniform(self._bits(shape))
 
     def normal(self, *shape):
         """N(0, 1) draws; the first axis of `shape` is the batch."""
-        return self._draw(tf.random.stateless_normal, shape)
+        return tf.squeeze(draws.as_normal(self._bits([shape[0], 2, *shape[1:]]), axis=1), 1)
 
-    def uniform(self, *shape):
-        """U(0, 1) draws; the first axis of `shape` is the batch."""
-        return self._draw(tf.random.stateless_uniform, shape)
+    def _bits(self, shape):
+        self.calls += 1
+        seed = draws.fold_in(self.seed, self.calls)
+        context = tf.distribute.get_replica_context()
+        replicas = context.num_replicas_in_sync if context else 1
+        if replicas == 1:
+            return draws.bits(shape, seed)
+        first = context.replica_id_in_sync_group * shape[0]
+        return draws.bits([replicas * shape[0], *shape[1:]], seed)[first : first + shape[0]]
 
 
 class Game(keras.Model):

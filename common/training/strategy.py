@@ -52,9 +52,6 @@ def start(name):
     """
     if name == "single":
         return None
-    # Where a player moves twice in a step, TensorFlow's dependency optimizer (2.21) lets the second turn read weights
-    # while the first still writes them.
-    tf.config.optimizer.set_experimental_options({"dependency_optimization": False})
     if name == "mirrored":
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in devices])

@@ -11,35 +11,44 @@ from common.probability.distributions import (
     reparameterise,
     standard_normal_log_prob,
 )
+from common.probability.draws import fold_in
 from common.probability.likelihood import image_noise
 
 BATCH = 250
 
 
-def vae_scores(game, bits, elbo_samples, importance_samples, seed, chunk=8):
-    """{"elbo", "importance", "kl", "ess"}, float64 [N] in nats, of binary test images uint8 [N, 28, 28, 1].
+def posterior_draws(game, chunk):
+    """A function of (seed int32 [2], images [B, 28, 28, 1], their numbers [B]), compiled once for all calls.
 
-    elbo: KL(q(z|x) || N(0, I)) - mean_l log p(x|z_l), KL in closed form, the first `elbo_samples` draws of z.
-    importance: -L_k = -log (1/k) sum_i p(x|z_i) p(z_i) / q(z_i|x), k = `importance_samples` draws of z.
-    ess: effective sample size of those weights.
+    It returns KL(q(z|x) || N(0, I)) [B], log p(x|z) and log p(x|z) p(z) / q(z|x), both [chunk, B], in nats.
     """
 
     @tf.function(autograph=False, reduce_retracing=True)
-    def draws(image, numbers, number):
+    def draw(seed, image, numbers):
         mean, log_sd = game.posterior(image)
-        fresh = tf.random.experimental.stateless_fold_in(tf.constant([seed, 0]), number)
-        z = reparameterise(mean, log_sd, image_noise(fresh, numbers, chunk, [game.latent]))
+        z = reparameterise(mean, log_sd, image_noise(seed, numbers, chunk, [game.latent]))
         logits = game.decoder(tf.reshape(z, [-1, game.latent]))
         logits = tf.reshape(logits, [chunk, -1, *image.shape[1:]])  # the last batch may be smaller
         log_p = bernoulli_log_prob(logits, image, batch_axes=2)
         log_ratio = standard_normal_log_prob(z, batch_axes=2) - gaussian_log_prob(z, mean, log_sd, batch_axes=2)
         return gaussian_kl(mean, log_sd), log_p, log_p + log_ratio
 
-    parts, samples = {"elbo": [], "importance": [], "kl": [], "ess": []}, max(elbo_samples, importance_samples)
+    return draw
+
+
+def vae_scores(game, bits, elbo_samples, importance_samples, seed, chunk=8, draw=None):
+    """{"elbo", "importance", "kl", "ess"}, float64 [N] in nats, of binary test images uint8 [N, 28, 28, 1].
+
+    elbo: KL(q(z|x) || N(0, I)) - mean_l log p(x|z_l), KL in closed form, the first `elbo_samples` draws of z.
+    importance: -L_k = -log (1/k) sum_i p(x|z_i) p(z_i) / q(z_i|x), k = `importance_samples` draws of z.
+    ess: effective sample size of those weights. draw: a `posterior_draws` of the same chunk, to be used again.
+    """
+    draw, samples = draw or posterior_draws(game, chunk), max(elbo_samples, importance_samples)
+    parts, seeds = {"elbo": [], "importance": [], "kl": [], "ess": []}, [fold_in([seed, 0], k) for k in range(samples)]
     for first in range(0, len(bits), BATCH):
         image = tf.cast(bits[first : first + BATCH], tf.float32)
         numbers = tf.range(first, first + len(image))
-        chunks = [draws(image, numbers, tf.constant(k)) for k in range(-(-samples // chunk))]
+        chunks = [draw(each, image, numbers) for each in seeds[: -(-samples // chunk)]]
         kl = chunks[0][0].numpy().astype(np.float64)
         log_p = np.concatenate([c[1] for c in chunks])[:elbo_samples].astype(np.float64)
         log_w = np.concatenate([c[2] for c in chunks])[:importance_samples].astype(np.float64)
@@ -53,10 +62,10 @@ def vae_scores(game, bits, elbo_samples, importance_samples, seed, chunk=8):
 
 def averaged_over_binarisations(game, grey, binarisations, seed):
     """-ELBO in nats [N], mean over own draws of the grey test images; one posterior sample each."""
-    total = 0.0
+    total, draw = 0.0, posterior_draws(game, 1)
     for number in range(binarisations):
         bits = own_draw(grey, 1000 * seed + number)
-        total = total + vae_scores(game, bits, 1, 1, 1000 * seed + number, chunk=1)["elbo"]
+        total = total + vae_scores(game, bits, 1, 1, 1000 * seed + number, chunk=1, draw=draw)["elbo"]
     return total / binarisations
 
 

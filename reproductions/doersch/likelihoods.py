@@ -9,6 +9,7 @@ import tensorflow as tf
 from scipy.special import logsumexp
 
 from common.probability.distributions import gaussian_kl, reparameterise
+from common.probability.draws import fold_in, normal
 from common.probability.likelihood import gaussian_log_weights, image_noise, pairwise_bernoulli_log_prob
 from reproductions.doersch.models import flat
 
@@ -89,7 +90,7 @@ def importance_log_weights(net, bits, draws, seed, chunk=50, batch=100):
 
     @tf.function(autograph=False, reduce_retracing=True)
     def one(number, image, numbers):
-        return log_weights(tf.random.experimental.stateless_fold_in([seed, 1], number), chunk, image, numbers)
+        return log_weights(fold_in([seed, 1], number), chunk, image, numbers)
 
     columns = []
     for first in range(0, len(bits), batch):
@@ -106,8 +107,7 @@ def prior_log_sums(net, bits, draws, seed, block=100):
 
     @tf.function(autograph=False)
     def sums(number):
-        fresh = tf.random.experimental.stateless_fold_in([seed, 2], number)
-        logits = net.decoder(tf.random.stateless_normal([block, net.latent], fresh, alg="philox"))
+        logits = net.decoder(normal([block, net.latent], fold_in([seed, 2], number)))
         logs = tf.cast(pairwise_bernoulli_log_prob(logits, images), tf.float64)
         return tf.reduce_logsumexp(logs, axis=0), tf.reduce_logsumexp(2.0 * logs, axis=0)
 
