@@ -47,7 +47,7 @@ EXPERIMENT = experiment.Experiment(
             "trivial": {"components": 20, "em_iterations": 5},
         },
         "cpu": {
-            "vae": {"epochs": 4, "precision": "bfloat16", "importance_samples": 16, "binarisations": 4},
+            "vae": {"epochs": 10, "precision": "bfloat16", "importance_samples": 16, "binarisations": 4},
             "dcgan": {"iterations": 2_000, "precision": "bfloat16", "last_every": 50},
         },
     },

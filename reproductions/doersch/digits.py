@@ -63,8 +63,8 @@ EXPERIMENT = experiment.Experiment(
             **{n: {"epochs": 2, "scored": 100, "completions": 10, "judged": 5} for n in NETS if n != "vae"},
         },
         "cpu": {
-            "vae": {"epochs": 20, "scored": 1_000, "q_draws": 1_000},
-            **{n: {"epochs": 20, "scored": 1_000, "judged": 200} for n in NETS if n != "vae"},
+            "vae": {"scored": 1_000, "q_draws": 1_000},
+            **{n: {"scored": 1_000, "judged": 200} for n in NETS if n != "vae"},
         },
     },
     variants={
