@@ -129,3 +129,14 @@ def test_a_training_with_callbacks_of_its_own_cannot_be_exported(tmp_path):
     with pytest.raises(UserError, match="callbacks, which an exported program cannot call"):
         export.writing_fit(tmp_path)(games.make("vae"), steps=2, batch=8, seed=1, work=tmp_path,
                                      callbacks=[keras.callbacks.Callback()])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [([], "write|read FOLDER SCRIPT"), (["wrote", "a", "b"], "write|read"), (["write", "a", "no/such.py"], "no script")],
+)
+def test_a_wrong_export_command_is_one_line_and_exit_code_2(arguments, words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        export.main(arguments)
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and told.startswith("error: ") and words in told and told.count("\n") == 1

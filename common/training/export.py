@@ -241,9 +241,10 @@ def write_log(folder, meta, path):
 
 def main(arguments):
     if len(arguments) < 3 or arguments[0] not in ("write", "read"):
-        sys.stderr.write("error: use: python -m common.training.export write|read FOLDER SCRIPT [its flags]\n")
-        sys.exit(2)
+        fail("use: python -m common.training.export write|read FOLDER SCRIPT [its flags]")
     verb, folder, script, *flags = arguments
+    if not pathlib.Path(script).is_file():
+        fail(f"no script {script}; name one such as reproductions/doersch/digits.py")
     original = fit_module.fit
     fit_module.fit = writing_fit(folder) if verb == "write" else reading_fit(folder, original)
     sys.argv = [script, *flags]
@@ -253,6 +254,12 @@ def main(arguments):
         print(f"written: {folder}; run it with: python {folder}/run_exported.py {folder}", flush=True)
     finally:
         fit_module.fit = original
+
+
+def fail(message):
+    """Ends the process with one line on stderr and exit code 2."""
+    sys.stderr.write(f"error: {message}\n")
+    sys.exit(2)
 
 
 if __name__ == "__main__":
