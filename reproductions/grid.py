@@ -94,10 +94,12 @@ def cpu():
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], held_out=[1, *range(3, 10)]),
         *each("cpu", "ahmed_ch4/ood", ["trivial"], threads=1, held_out=digits),
         *exact("cpu", SEEDS),
-        *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], BOTH, SEEDS),
-        *each("cpu", "doersch/digits", ["half_cvae", "half_regressor"], seeds=SEEDS),
+        *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], seeds=SEEDS),
+        *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], ["as_code"]),
+        *each("cpu", "doersch/digits", ["half_cvae", "half_regressor"]),
         *each("cpu", "doersch/digits", ["vae"], ["resampled"]),
-        *each("cpu", "doersch/latents", ["he", "sparse15"], latent=LATENTS),
+        *each("cpu", "doersch/latents", ["he"], latent=LATENTS),
+        *each("cpu", "doersch/latents", ["sparse15"], latent=[1, 2, 3, 4, 30]),
         *each("cpu", "doersch/choices", CHOICES),
     ]
     return one_seed_first(runs)

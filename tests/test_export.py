@@ -133,7 +133,11 @@ def test_a_training_with_callbacks_of_its_own_cannot_be_exported(tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [([], "write|read FOLDER SCRIPT"), (["wrote", "a", "b"], "write|read"), (["write", "a", "no/such.py"], "no script")],
+    [
+        ([], "write|read FOLDER SCRIPT"),
+        (["wrote", "a", "b"], "write|read FOLDER SCRIPT"),
+        (["write", "a", "no/such.py"], "no script no/such.py"),
+    ],
 )
 def test_a_wrong_export_command_is_one_line_and_exit_code_2(arguments, words, capsys):
     with pytest.raises(SystemExit) as ended:
