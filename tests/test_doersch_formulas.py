@@ -6,7 +6,7 @@ from scipy import stats
 
 from common.reporting.claims import load_claims
 from common.reporting.rooms import ROOMS
-from reproductions.doersch import claims, gradients, mappings, pixels, two_modes
+from reproductions.doersch import claims, gradients, mappings, pixels, posteriors, two_modes
 
 IMAGES = np.random.default_rng(0).uniform(size=(40, 6, 6)).astype(np.float32)
 
@@ -147,3 +147,29 @@ def test_every_measure_has_its_claim():
     assert not set(claims.MEASURES) & set(claims.NOT_RUN)
     assert {f"C{n:02}" for n in range(1, 45)} <= {name[:3] for name in known}
     assert all(known[name].kind == "quoted" for name in claims.NOT_RUN if name not in ("C02b", "C16"))
+
+
+def test_nearest_normal_law_of_a_normal_posterior_is_itself_and_of_two_far_modes_is_one_of_them():
+    """KL(N(m, v) || P) = log 2 where P is that law with weight 1/2 and another far away."""
+    grid = posteriors.GRID
+    one, two = (stats.norm.logpdf(grid, m, 0.2) for m in (-2, 2))
+    for log_density, expected in ((one, 0), (np.logaddexp(one, two) - np.log(2), np.log(2))):
+        log_posterior = log_density - np.log(np.exp(log_density).sum())
+        assert posteriors.best_normal_kl(log_posterior) == pytest.approx(expected, abs=1e-6)
+
+
+def test_log_p_on_the_grid_is_that_of_a_linear_normal_model():
+    """f(z) = 1.2 z + .3: X ~ N(.3, 1.2^2 + s^2)."""
+    x = np.linspace(-2, 2, 9, dtype=np.float32)[:, None]
+    exact = stats.norm.logpdf(x[:, 0], 0.3, np.hypot(1.2, posteriors.OUTPUT_SD))
+    found = posteriors.log_p_of_grid(lambda z: 1.2 * z + 0.3, x)
+    np.testing.assert_allclose(found, exact, atol=1e-4)
+
+
+def test_training_raises_log_p_and_the_bound_pays_for_normal_posteriors():
+    found = posteriors.posterior_shapes(seed=1, steps=1000, scored=20)
+    entropy = 0.5 * np.log(2 * np.pi * np.e * posteriors.MODE_SD**2) + np.log(2)
+    for name in ("bound", "likelihood"):
+        assert -entropy - 0.5 < found[f"log_p_{name}"] < -entropy + 0.5
+    assert found["log_p_bound"] < found["log_p_likelihood"]
+    assert 0 < found["best_kl_bound"] < found["best_kl_likelihood"]

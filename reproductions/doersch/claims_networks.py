@@ -318,6 +318,3 @@ def parameters(records, model, printed):
     """Trained numbers of the author's net minus the count from his files; the digits set has 28 x 28 pixels too."""
     found = chosen(records, experiment="digits", model=model, variant="as_code")[:1]
     return measure(found, lambda r: r.metrics["parameters"] - printed, stand_in="", exact=True)
-
-
-NOT_RUN = {"C16": "needs exact posteriors on a grid of two more decoders, trained by ELBO and by log P(X); not built"}

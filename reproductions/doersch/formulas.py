@@ -2,15 +2,16 @@
 
     python reproductions/doersch/formulas.py --seed=1,2,3
 
-In the order of the text: any law from a normal (Fig. 2), Eq. 7, the reparameterisation (Fig. 4), discrete latents, many
-decoders for one law, the scale of the prior, sigma as a weight, padded latents, and the two-mode target of Section 3.
+In the order of the text: any law from a normal (Fig. 2), Eq. 7, the reparameterisation (Fig. 4), discrete latents, the
+shape of posteriors, many decoders for one law, the scale of the prior, sigma as a weight, padded latents, and the
+two-mode target of Section 3.
 """
 
 import numpy as np
 from absl import flags
 
 from common import experiment
-from reproductions.doersch import gradients, mappings, two_modes
+from reproductions.doersch import gradients, mappings, posteriors, two_modes
 
 flags.DEFINE_enum("model", "formulas", ["formulas"], "There is one: formulas.")
 
@@ -19,7 +20,9 @@ EXPERIMENT = experiment.Experiment(
     name="formulas",
     script=__file__,
     models=gradients.__file__,
-    options={"formulas": {"ring_draws": 1_000_000, "figure_draws": 1_000, "two_mode_steps": 4_000}},
+    options={
+        "formulas": {"ring_draws": 1_000_000, "figure_draws": 1_000, "posterior_steps": 4_000, "two_mode_steps": 4_000}
+    },
     scales={},
     variants={"as_described": {}},
     datasets=dict.fromkeys(experiment.SCALES, "digits"),  # the runner wants a data set; no number here depends on it
@@ -90,6 +93,7 @@ def run(settings, images, work):
     arrays = {}
     metrics = fig_2(settings, arrays)
     metrics |= sections_2_1_and_2_2(settings.seed)
+    metrics |= prefixed(c16=posteriors.posterior_shapes(settings.seed, settings["posterior_steps"]))
     metrics |= section_2_4_1() | section_2_4_3(settings.seed)
     metrics |= prefixed(c44=two_modes.two_modes(settings.seed, settings["two_mode_steps"]))
     metrics["c28_elbo_difference"] = gradients.padded_latent(settings.seed)
