@@ -132,7 +132,7 @@ cd "$root"
 export PATH="$venv/bin:$PATH" PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 case $command in
     run) run ;;
-    test) python -m pytest ;;
+    test) python -m pytest --numprocesses=auto --dist=loadfile ;; # a file's tests share what they set up
     check) tell check "${readme[@]}" ;;
     tables) tell tables "${readme[@]}" ;;
     report) tell report ;;
