@@ -69,6 +69,8 @@ def exact(scale, seeds):
         *each(scale, "doersch/formulas", ["formulas"], seeds=seeds, dataset="digits", threads=1),
         *each(scale, "doersch/appendix", ["construction"], dataset="digits", threads=1),
         *each(scale, "doersch/distances", ["pixels"], threads=1),
+        *each(scale, "guo/formulas", ["formulas"], seeds=seeds, dataset="digits", threads=1),
+        *each(scale, "guo/published", PUBLISHED, dataset="digits", threads=1),
     ]
 
 
@@ -82,6 +84,15 @@ def smoke():
         *each("smoke", "doersch/digits", ["regressor", "half_cvae", "half_regressor"]),
         *each("smoke", "doersch/latents", ["he"], latent=[2]),
         *each("smoke", "doersch/choices", ["lr_0.001"]),
+        *each("smoke", "ahmed_ch2/formulas", ["formulas"]),
+        *each("smoke", "ahmed_ch2/likelihoods", ["gated_pixelvae", "conv_vae"]),
+        *each("smoke", "ahmed_ch2/layers", ["pixelvae", "pixelcnn"], layers=[1]),
+        *each("smoke", "ahmed_ch2/latents", ["pixelvae"], latent=[2]),
+        *each("smoke", "ahmed_ch2/labels", ["conditional"]),
+        *each("smoke", "guo/gan", ["gan", "dcgan"], ["as_code"]),
+        *each("smoke", "guo/vae", ["vae"], ["as_code"]),
+        *each("smoke", "guo/cvae_gan", ["cvae_gan"], BOTH),
+        *each("smoke", "guo/faces", ["dcgan"], dataset="faces64"),
     ]
 
 
@@ -101,6 +112,8 @@ def cpu():
         *each("cpu", "doersch/latents", ["he"], latent=LATENTS),
         *each("cpu", "doersch/latents", ["sparse15"], latent=[1, 2, 3, 4, 30]),
         *each("cpu", "doersch/choices", CHOICES),
+        *ahmed_ch2("cpu"),
+        *guo("cpu"),
     ]
     return one_seed_first(runs)
 
@@ -114,10 +127,47 @@ def paper():
         *each("paper", "doersch/digits", ["vae", "cvae", "regressor", "half_cvae", "half_regressor"], BOTH, SEEDS),
         *each("paper", "doersch/latents", ["he", "sparse15"], seeds=SEEDS, latent=LATENTS),
         *each("paper", "doersch/choices", CHOICES, BOTH, SEEDS),
+        *ahmed_ch2("paper"),
+        *guo("paper"),
     ]
     return one_seed_first(runs)
 
 
+def ahmed_ch2(scale):
+    """The headline row of Table 2.1 first, then its other rows, the figures, and what needs labels."""
+    fixed = "binarized_mnist"
+    rows = ["gated_pixelvae", "conv_vae", "gated_pixelcnn", "gated_pixelvae_up", "pixelvae"]
+    return [
+        *each(scale, "ahmed_ch2/formulas", ["formulas"]),
+        *each(scale, "ahmed_ch2/likelihoods", rows, dataset=fixed),
+        *each(scale, "ahmed_ch2/layers", ["pixelvae", "pixelcnn"], dataset=fixed, layers=[0, 1, 2, 4, 6, 8, 12]),
+        *each(scale, "ahmed_ch2/latents", ["pixelvae", "vae"], latent=[2, 4, 8, 16, 64]),
+        *each(scale, "ahmed_ch2/labels", ["conditional"]),
+    ]
+
+
+def guo(scale):
+    """What the author ran and what was meant, one seed; then what explains a difference; then more seeds."""
+    main, seeds = ["as_code", "as_described"], SEEDS
+    gan = ["latent_2", "dcgan_settings", "lr_0.0001", "lr_0.0004", "batch_50", "batch_200"]
+    dcgan = ["one_step", "strided", "batch_norm", "saturating", "three_steps", "printed_rates"]
+    vae = ["as_text", "latent_10", "latent_32", "beta_4", "beta_0.25", "squared_error", "lr_0.0003", "lr_0.003"]
+    parts = ["no_features", "no_gd", "no_gc", "no_discriminator", "no_classifier", "pixels_only"]
+    return [
+        *each(scale, "guo/vae", ["vae"], ["as_code"], seeds),
+        *each(scale, "guo/gan", ["gan"], main, seeds),
+        *each(scale, "guo/gan", ["dcgan"], main, seeds),
+        *each(scale, "guo/cvae_gan", ["cvae_gan"], main),
+        *each(scale, "guo/faces", ["dcgan"], dataset="anime_faces"),
+        *each(scale, "guo/vae", ["vae"], vae),
+        *each(scale, "guo/gan", ["gan"], gan),
+        *each(scale, "guo/gan", ["dcgan"], dcgan),
+        *each(scale, "guo/cvae_gan", ["cvae_gan"], ["kl_scaled", "kl_batch_mean", *parts]),
+        *each(scale, "guo/faces", ["dcgan"], ["mnist_net", "no_batch_norm", "flips"], dataset="anime_faces"),
+    ]
+
+
+PUBLISHED = ("gan", "dcgan", "faces", "vae", "cvae_gan")  # models whose logs the author of `guo` published
 LATENTS = (1, 2, 3, 4, 5, 8, 10, 20, 30, 50, 100, 300, 1_000, 3_000, 10_000)
 CHOICES = (
     *(f"lr_{rate}" for rate in ("0.01", "0.003", "0.001", "0.0003", "0.0001")),

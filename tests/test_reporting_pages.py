@@ -160,15 +160,16 @@ def test_check_finds(place, capsys, name):
 def test_staleness_is_a_warning_shown_in_its_row(place, capsys):
     path = place / f"results/records/toy/ood/{NAME}.json"
     content = json.loads(path.read_text())
-    content["code"] = {"fingerprint": "0", "modules": {"common.data.feeds": "0" * 16}}
+    content["code"] = {"fingerprint": "0", "run": "run", "modules": {"common.data.feeds": "0" * 16}}  # of no script
     path.write_text(json.dumps(content))
     run(place, "tables")
     page = (place / "results/toy/README.md").read_text()
-    assert page.count("stale: common.data.feeds changed") == 4 and "| holds | stale: common.data.feeds changed;" in page
+    assert page.count("stale: reproductions.toy.ood changed") == 4
+    assert "| holds | stale: reproductions.toy.ood changed;" in page
     assert (place / "results/README.md").read_text().count("| 4 |") == 1
     capsys.readouterr()
     assert run(place, "check") == 0
-    assert "warning: toy: stale: common.data.feeds changed; claims t1, t2, o1, s1" in capsys.readouterr().out
+    assert "warning: toy: stale: reproductions.toy.ood changed; claims t1, t2, o1, s1" in capsys.readouterr().out
 
 
 def test_mistakes_are_one_line_and_code_2(place, capsys):

@@ -111,7 +111,7 @@ for name, runs in by_module.items():
         settings = experiment.settings(module.EXPERIMENT, run.model, run.seed, **key)
         assert run.record == f"records/{settings.text}/{settings.experiment}/{settings.name}.json", run
         flags.FLAGS.unparse_flags()
-    for flag in flags.FLAGS.flags_by_module_dict().get(name, []):
+    for flag in list(flags.FLAGS.flags_by_module_dict().get(name, [])):
         delattr(flags.FLAGS, flag.name)
 print(sum(map(len, by_module.values())))
 """

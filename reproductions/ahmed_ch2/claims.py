@@ -1,0 +1,6 @@
+"""How each claim of claims.csv is measured from records."""
+
+from reproductions.ahmed_ch2 import claims_figures, claims_formulas, claims_table
+
+MEASURES = claims_table.MEASURES | claims_figures.MEASURES | claims_formulas.MEASURES
+NOT_RUN = claims_figures.NOT_RUN | claims_formulas.NOT_RUN

@@ -1,0 +1,228 @@
+"""Measures of the claims on Figures 2.4, 2.5 and A.2: records of layers.py, latents.py and labels.py."""
+
+import numpy as np
+from scipy import stats
+
+from common.reporting.claims import Measurement, measure
+from reproductions.ahmed_ch2.selection import (
+    EXACT_AND_BOUND,
+    chosen,
+    nll,
+    only_long,
+    order_fields,
+    short_of,
+    with_length,
+)  # fmt: skip
+
+DEPTHS = (0, 1, 2, 4, 6, 8, 12)
+
+
+def place(record):
+    """("pixelvae", 2) of a record of layers.py."""
+    return record.settings["model"], record.settings["key"]["layers"]
+
+
+def sweep(function, pixelvae=(), pixelcnn=(), weights=(), **fields):
+    """Measure of layers.py: function({depth: PixelVAE}, {depth: PixelCNN}), one value a seed.
+
+    pixelvae, pixelcnn: depths that must have run; other depths of DEPTHS take part where both nets, or the one that
+    is asked for, have run them. weights: as in `rows`.
+    """
+
+    def found(records) -> Measurement | None:
+        nets = chosen(records, experiment="layers")
+        wanted = [("pixelvae", n) for n in pixelvae] + [("pixelcnn", n) for n in pixelcnn]
+        seeds = {}
+        for r in nets:
+            if r.settings["key"]["layers"] in DEPTHS:
+                seeds.setdefault(r.seed, {})[place(r)] = r
+        groups = [group for _, group in sorted(seeds.items()) if all(w in group for w in wanted)]
+        if not groups:
+            return None
+        both_nets = [
+            [{n: group[m, n] for m, n in sorted(group) if m == model} for model in ("pixelvae", "pixelcnn")]
+            for group in groups
+        ]
+        values = [function(*pair) for pair in both_nets]
+        values = [v for value in values for v in np.atleast_1d(value)]
+        more = fields | (order_fields(values, weights) if weights else {})
+        if callable(more.get("text")):
+            more["text"] = more["text"](*both_nets[0])
+        used = [r for pair in both_nets for part in pair for r in part.values()]
+        return measure(used, values, across=EXACT_AND_BOUND, **more)
+
+    return found
+
+
+def curve(part, metric=None) -> str:
+    """ "0: 87.7, 1: 81.5" by depth."""
+    return ", ".join(f"{n}: {r.metrics[metric] if metric else nll(r):.2f}" for n, r in part.items())
+
+
+def rank(part, value) -> float:
+    """Rank correlation of the depth and value(record)."""
+    return float(stats.spearmanr(list(part), [value(r) for r in part.values()]).statistic)
+
+
+def differences(vae, cnn, below=13) -> dict[int, float]:
+    """{depth: PixelCNN's exact NLL minus PixelVAE's bound}, nats, from one layer on."""
+    return {n: nll(cnn[n]) - nll(vae[n]) for n in vae if n in cnn and 1 <= n < below}
+
+
+def first_gain(vae, _) -> float:
+    """No. 9: (NLL_0 - NLL_1) - (NLL_1 - NLL_most)."""
+    return nll(vae[0]) - 2 * nll(vae[1]) + nll(vae[max(vae)])
+
+
+def enough_layers(vae, cnn) -> float:
+    """No. 15: fewest layers with a bound within 0.5 nats of the PixelCNN's NLL at 12 layers; 99 if none."""
+    return min((n for n, r in vae.items() if nll(r) <= nll(cnn[12]) + 0.5), default=99)
+
+
+def a2_order(vae, cnn) -> float:
+    """No. 19: the smaller of NLL PixelCNN (4) - PixelVAE (2) and PixelCNN (2) - PixelCNN (4)."""
+    return min(nll(cnn[4]) - nll(vae[2]), nll(cnn[2]) - nll(cnn[4]))
+
+
+def against_vae(metric):
+    """No. 41: metric of the plain VAE's samples minus that of the PixelCNN's, a value for each depth."""
+    return lambda vae, cnn: [vae[0].metrics[metric] - r.metrics[metric] for r in cnn.values()]
+
+
+def bar(depth, metric):
+    """Measure of a bar of Figure 2.4b, only at the text's width and from long trainings."""
+
+    def found(records) -> Measurement | None:
+        nets = [r for r in chosen(records, experiment="layers", model="pixelvae", layers=depth)]
+        measured = measure(nets, metric)
+        if measured and nets[0].settings["options"]["width"] != 32:
+            width = nets[0].settings["options"]["width"]
+            return Measurement(reason=f"measured {measured.mean:.2f} with width {width} {short_of(nets)}")
+        return with_length(measured)
+
+    return found
+
+
+ALL, SOME = (0, 1, 2, 4), (1, 2, 4)
+MEASURES = {
+    f"F2.4b-{name}-L{n:02d}": bar(n, metric)
+    for n in DEPTHS
+    for name, metric in (("KL", "kl_nats"), ("REC", "reconstruction_nats"), ("SUM", "nll_bound_nats"))
+}
+MEASURES |= {
+    "F2.4a-01": sweep(lambda vae, cnn: rank(cnn, nll), (), ALL, text=lambda vae, cnn: curve(cnn)),
+    "F2.4a-02": sweep(lambda vae, cnn: float(stats.spearmanr(*zip(*differences(vae, cnn).items(), strict=True))[0]),
+                      SOME, SOME),
+    "C02": sweep(lambda vae, cnn: nll(vae[12]) - nll(cnn[12]), (12,), (12,), (1, 1),
+                 text=lambda vae, cnn: f"{nll(vae[12]):.2f} and {nll(cnn[12]):.2f}"),
+    "C08": sweep(lambda vae, cnn: min(differences(vae, cnn, 10).values()), SOME, SOME, (1, 1),
+                 text=lambda vae, cnn: "by depth " + ", ".join(
+                     f"{n}: {d:.2f}" for n, d in differences(vae, cnn).items())),
+    "C09": sweep(first_gain, (0, 1, 2), (), (1, 2, 1), text=lambda vae, cnn: curve(vae)),
+    "C10": sweep(lambda vae, cnn: vae[1].metrics["kl_nats"] / vae[0].metrics["kl_nats"], (0, 1),
+                 text=lambda vae, cnn: curve(vae, "kl_nats")),
+    "C11": sweep(lambda vae, cnn: rank(vae, lambda r: r.metrics["kl_nats"]), ALL,
+                 text=lambda vae, cnn: curve(vae, "kl_nats")),
+    "C11b": sweep(lambda vae, cnn: rank(vae, lambda r: r.metrics["reconstruction_nats"]), ALL,
+                  text=lambda vae, cnn: curve(vae, "reconstruction_nats")),
+    "C12": sweep(lambda vae, cnn: vae[1].metrics["probe_accuracy"] / vae[0].metrics["probe_accuracy"], (0, 1),
+                 text=lambda vae, cnn: "per cent by depth " + curve(vae, "probe_accuracy")),
+    "C12b": sweep(lambda vae, cnn: vae[1].metrics["kl_nats"], (1,)),
+    "C15": sweep(enough_layers, ALL, (12,),
+                 text=lambda vae, cnn: f"PixelCNN {nll(cnn[12]):.2f}; PixelVAE {curve(vae)}"),
+    "C19b": sweep(a2_order, (2,), (2, 4), (1, 1),
+                  text=lambda vae, cnn: f"{nll(vae[2]):.2f}, {nll(cnn[4]):.2f}, {nll(cnn[2]):.2f}"),
+    "C19c": sweep(lambda vae, cnn: vae[2].metrics["judge_confidence"] - cnn[4].metrics["judge_confidence"], (2,), (4,),
+                  text=lambda vae, cnn: f"test images {vae[2].metrics['judge_confidence_test']:.3f}"),
+    "C41": sweep(against_vae("judge_confidence"), (0,), SOME),
+    "C41b": sweep(against_vae("unseen_patches"), (0,), SOME,
+                  text=lambda vae, cnn: f"test images {vae[0].metrics['unseen_patches_test']:.5f}"),
+}  # fmt: skip
+
+
+# --- Figure 2.5 and labels --------------------------------------------------------------------------------------------
+
+
+def planes(function, needed=(2,), vae_only=False, **fields):
+    """Measure of latents.py: function({latent: VAE}, {latent: PixelVAE}), one value a seed."""
+
+    def found(records) -> Measurement | None:
+        seeds = {}
+        for r in chosen(records, experiment="latents"):
+            seeds.setdefault(r.seed, {})[r.settings["model"], r.settings["key"]["latent"]] = r
+        wanted = [(model, n) for model in (("vae",) if vae_only else ("vae", "pixelvae")) for n in needed]
+        groups = [group for _, group in sorted(seeds.items()) if all(w in group for w in wanted)]
+        if not groups:
+            return None
+        pairs = [
+            [{n: r for (m, n), r in sorted(group.items()) if m == model} for model in ("vae", "pixelvae")]
+            for group in groups
+        ]
+        more = dict(fields)
+        if callable(more.get("text")):
+            more["text"] = more["text"](*pairs[0])
+        used = [r for pair in pairs for part in pair for r in part.values()]
+        return measure(used, [function(*pair) for pair in pairs], **more)
+
+    return found
+
+
+def errors(part, k=5) -> dict[int, float]:
+    """{latent: per cent}."""
+    return {n: r.metrics[f"neighbour_error_{k}"] for n, r in part.items()}
+
+
+def error_level(model):
+    """Measure of a printed neighbour error, k = 5, from long trainings only."""
+    place = ("vae", "pixelvae").index(model)
+    return only_long(planes(lambda *pair: errors(pair[place])[2], (2,), model == "vae"))
+
+
+def plane_gain(vae, pixelvae) -> float:
+    """No. 13: the VAE's error minus the PixelVAE's in the plane, smallest over k."""
+    return min(errors(vae, k)[2] - errors(pixelvae, k)[2] for k in (1, 5, 15))
+
+
+def errors_shown(vae, pixelvae) -> str:
+    return "; ".join(f"k = {k}: VAE {errors(vae, k)[2]:.1f}, PixelVAE {errors(pixelvae, k)[2]:.1f}" for k in (1, 5, 15))
+
+
+def gap_at_two(vae, pixelvae) -> float:
+    """No. 38: gap of errors at 2 dimensions minus the largest elsewhere."""
+    gaps = {n: errors(vae)[n] - errors(pixelvae)[n] for n in vae if n in pixelvae}
+    return gaps[2] - max(gap for n, gap in gaps.items() if n != 2)
+
+
+def moved(vae, pixelvae) -> float:
+    """No. 37: the larger ratio of moves, PixelVAE over VAE, in the plane."""
+    return max(pixelvae[2].metrics[f"move_{name}"] / vae[2].metrics[f"move_{name}"] for name in ("shift", "flips"))
+
+
+def values_shown(metric):
+    return lambda vae, pixelvae: f"VAE {vae[2].metrics[metric]:.3f}, PixelVAE {pixelvae[2].metrics[metric]:.3f}"
+
+
+def conditional(records) -> Measurement | None:
+    """No. 44."""
+    return measure(chosen(records, experiment="labels"), "agreement")
+
+
+MEASURES |= {
+    "F2.5-01": error_level("pixelvae"),
+    "F2.5-02": error_level("vae"),
+    "C13": planes(plane_gain, text=errors_shown),
+    "C14": planes(lambda vae, pixelvae: pixelvae[2].metrics["silhouette"] - vae[2].metrics["silhouette"],
+                  text=values_shown("information_nats")),
+    "C37": planes(moved),
+    "C38": planes(lambda vae, _: float(stats.spearmanr(*zip(*errors(vae).items(), strict=True)).statistic),
+                  (2, 4, 8, 16, 64), vae_only=True,
+                  text=lambda vae, _: ", ".join(f"{n}: {e:.1f} %" for n, e in errors(vae).items())),
+    "C38b": planes(gap_at_two, (2, 64), text=lambda vae, pixelvae: ", ".join(
+        f"{n}: {errors(vae)[n]:.1f} and {errors(pixelvae)[n]:.1f} %" for n in vae if n in pixelvae)),
+    "C44": conditional,
+}  # fmt: skip
+
+OTHER_DEPTHS = "not among the depths that run (0, 1, 2, 4, 6, 8, 12)"
+NOT_RUN = {
+    f"F2.4b-{name}-L{n:02d}": OTHER_DEPTHS for n in (3, 5, 7, 9, 10, 11, 13, 21) for name in ("KL", "REC", "SUM")
+}

@@ -1,0 +1,165 @@
+"""Measures of the claims on Table 2.1, Figure A.3 and the gap between bound and estimate: records of likelihoods.py."""
+
+import numpy as np
+
+from common.reporting.claims import Measurement, measure
+from common.reporting.records import select
+from reproductions.ahmed_ch2.selection import (
+    EXACT_AND_BOUND,
+    best_nll,
+    by_seed,
+    chosen,
+    nll,
+    only_long,
+    order_fields,
+    with_length,
+)  # fmt: skip
+
+OWN_ROWS = ("conv_vae", "pixelvae", "gated_pixelcnn", "gated_pixelvae_up", "gated_pixelvae")
+
+
+def rows(*models, value, weights=(), text="", **fields):
+    """Measure of likelihoods.py: value(record of models[0], ...), one value a seed at which all models have run.
+
+    weights: of the models' numbers in an order of nats; with one seed they give the interval (`training_slack`).
+    """
+
+    def found(records) -> Measurement | None:
+        groups = by_seed(chosen(records, experiment="likelihoods"), lambda r: r.settings["model"], models)
+        if not groups:
+            return None
+        values = [value(*group.values()) for group in groups]
+        more = dict(fields)
+        if weights:
+            more |= order_fields(values, weights)
+            trained_for = {r.steps for group in groups for r in group.values()}
+            if len(trained_for) > 1:
+                each = ", ".join(f"{model} {r.steps:,}" for model, r in groups[0].items())
+                more["reason"] = f"iterations differ: {each}"
+        used = [r for group in groups for r in group.values()]
+        return measure(used, values, text=text and text(*groups[0].values()), **more)
+
+    return found
+
+
+def level(model, metric, text=""):
+    """Measure of a printed level, only for long trainings; else its number in the reason."""
+
+    def found(records) -> Measurement | None:
+        measured = rows(model, value=lambda r: r.metrics[metric], text=text)(records)
+        return with_length(measured)
+
+    return found
+
+
+def gap(model):
+    """No. 5: bound minus estimate, with its interval over images."""
+
+    def found(records) -> Measurement | None:
+        nets = [r for r in chosen(records, experiment="likelihoods", model=model) if "gap_nats" in r.metrics]
+        if not nets:
+            return None
+        halves = [(r.metrics["gap_nats"], 2 * r.metrics["gap_se_nats"]) for r in nets]
+        interval = min(g - h for g, h in halves), max(g + h for g, h in halves)
+        first = nets[0].metrics
+        text = (
+            f"effective sample size {first['ess_median']:.0f} of {first['estimate_draws']:.0f} draws (median of "
+            f"{first['estimate_images']:.0f} images)"
+        )
+        return measure(nets, "gap_nats", interval=interval, text=text)
+
+    return found
+
+
+def saturation(records) -> Measurement | None:
+    """No. 6: gain of N draws over N/2; fewer than 5,000 draws count only if they hold."""
+    nets = [r for r in chosen(records, experiment="likelihoods", model="gated_pixelvae") if "gap_nats" in r.metrics]
+    if not nets:
+        return None
+    draws = int(nets[0].metrics["estimate_draws"])
+    gains = [r.metrics[f"gain_over_{draws // 2}_nats"] for r in nets]
+    tenth = nets[0].metrics.get("gain_over_10_nats")
+    text = f"N = {draws:,}" + (f"; over 10 draws {tenth:.2f} nats" if tenth is not None else "")
+    if draws < 5_000 and max(gains) >= 0.02:
+        return Measurement(reason=f"{draws:,} draws gain {max(gains):.3f} nats over half of them; the text has 5,000")
+    return measure(nets, gains, text=text)
+
+
+def growing(records) -> Measurement | None:
+    """No. 33 on the trained net: smallest step along bound, L_10, L_100, L_{N/2}, L_N; nats."""
+
+    def smallest(r):
+        m, draws = r.metrics, int(r.metrics["estimate_draws"])
+        gains = [m[f"gain_over_{n}_nats"] for n in sorted({10, 100, draws // 2}) if f"gain_over_{n}_nats" in m]
+        return -np.diff([m["gap_nats"], *gains, 0.0]).max()
+
+    nets = [r for r in chosen(records, experiment="likelihoods", model="gated_pixelvae") if "gap_nats" in r.metrics]
+    return measure(nets, smallest)
+
+
+def best_of_own(*nets) -> float:
+    """No. 1: estimate of the last net minus the lowest number of the others."""
+    *others, own = map(best_nll, nets)
+    return own - min(others)
+
+
+def controlled(records) -> Measurement | None:
+    """No. 4 for equal depth, width, filter, latent size and training."""
+    same = ("layers", "width", "filter_size", "latent", "iterations", "decay", "average", "batch", "learning_rate")
+    found = [r for r in select(records, experiment="likelihoods") if r.settings["variant"] == "as_described"]
+    with_up = {}
+    for r in found:
+        if r.settings["model"] in ("gated_pixelvae_up", "gated_pixelvae"):
+            key = (r.seed, r.data["name"], r.binarisation, *(r.settings["options"].get(name) for name in same))
+            with_up.setdefault(key, {})[r.settings["model"]] = r
+    pairs = [pair for pair in with_up.values() if len(pair) == 2]
+    if not pairs:
+        return Measurement(reason="no pair of equal size and training") if found else None
+    names = sorted({p["gated_pixelvae"].data["name"] for p in pairs}, key=lambda n: (n != "binarized_mnist", n))
+    pairs = [p for p in pairs if p["gated_pixelvae"].data["name"] == names[0]]
+    pairs = [p for p in pairs if p["gated_pixelvae"].steps == max(q["gated_pixelvae"].steps for q in pairs)]
+    values = [nll(p["gated_pixelvae"]) - nll(p["gated_pixelvae_up"]) for p in pairs]
+    used = [r for p in pairs for r in p.values()]
+    text = f"{used[0].steps:,} iterations"
+    return measure(used, values, text=text, **order_fields(values, (1, 1)))
+
+
+def both(*nets) -> str:
+    """The numbers side by side."""
+    return ", ".join(f"{r.settings['model']} {nll(r):.2f}" for r in nets)
+
+
+def both_best(*nets) -> str:
+    """Estimates side by side."""
+    return ", ".join(f"{r.settings['model']} {best_nll(r):.2f}" for r in nets)
+
+
+ORDER = {"weights": (1, 1), "across": EXACT_AND_BOUND, "text": both}
+MEASURES = {
+    "T2.1-07": level("conv_vae", "nll_bound_nats"),
+    "T2.1-08": level("pixelvae", "nll_bound_nats"),
+    "T2.1-09": level("gated_pixelcnn", "nll_nats"),
+    "T2.1-10": level("gated_pixelvae_up", "nll_estimate_nats"),
+    "T2.1-11": level("gated_pixelvae_up", "nll_bound_nats"),
+    "T2.1-12": level("gated_pixelvae", "nll_estimate_nats"),
+    "T2.1-13": level("gated_pixelvae", "nll_bound_nats"),
+    "C01": level("gated_pixelvae", "nll_estimate_nats"),
+    "C01b": rows(*OWN_ROWS, value=best_of_own, weights=(1, 1), across=EXACT_AND_BOUND, text=both_best),
+    "C02b": level("pixelvae", "nll_bound_nats"),
+    "C03": rows("gated_pixelvae_up", "gated_pixelcnn", value=lambda a, b: best_nll(a) - nll(b),
+                **ORDER | {"text": both_best}),
+    "C03b": rows("gated_pixelvae_up", "gated_pixelcnn", value=lambda a, b: nll(a) - nll(b), **ORDER),
+    "C04": rows("gated_pixelvae", "gated_pixelvae_up", value=lambda a, b: nll(a) - nll(b), **ORDER),
+    "C04b": controlled,
+    "C05": gap("gated_pixelvae"),
+    "C05b": gap("gated_pixelvae_up"),
+    "C06": saturation,
+    "C07": rows("conv_vae", "pixelvae", value=lambda a, b: nll(a) - nll(b), text=both),
+    "C07b": only_long(rows("conv_vae", "pixelvae", value=lambda a, b: nll(a) - nll(b), text=both)),
+    "C28": rows("gated_pixelvae", value=lambda r: r.metrics["reconstruction_agreement"],
+                text=lambda r: f"accuracy of the judge {r.metrics['judge_accuracy']:.3f}"),
+    "C33b": growing,
+    "C34": rows("pixelvae", "conv_vae", value=lambda a, b: a.metrics["kl_nats"] / b.metrics["kl_nats"],
+                text=lambda a, b: f"{a.metrics['kl_nats']:.2f} and {b.metrics['kl_nats']:.2f} nats"),
+    "C45": rows("gated_pixelvae", value=lambda r: r.metrics["copies"]),
+}  # fmt: skip

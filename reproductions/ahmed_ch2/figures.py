@@ -1,0 +1,147 @@
+"""Figures 2.4, 2.5, A.2 and A.3 and the sample sheets, drawn from records only."""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.reporting.claims import load_claims
+from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
+from common.reporting.records import load_scores
+
+THEIRS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 21)
+CLASSES = (*COLOURS[:6], "#882255", "#999999", "#000000", "#999933")  # ten, told apart by shape too
+MARKS = "osD^vPX<>*"
+TITLES = {
+    "conv_vae": "Convolutional VAE", "pixelvae": "PixelVAE", "gated_pixelcnn": "Gated PixelCNN",
+    "gated_pixelvae_up": "Gated PixelVAE", "gated_pixelvae": "without upsampling",
+}  # fmt: skip
+
+
+def draw(rows, nets, planes, labels, results_dir) -> None:
+    """All figures for which there are records, into <results>/ahmed_ch2."""
+    folder = Path(results_dir) / "ahmed_ch2"
+
+    def arrays(record):
+        return load_scores(Path(results_dir) / record.files["scores"])
+
+    if nets:
+        figure_2_4(nets, folder / "figure_2_4.png")
+    wanted = [("PixelVAE, 2 layers", ("pixelvae", 2)), ("PixelCNN, 4 layers", ("pixelcnn", 4)),
+              ("PixelCNN, 2 layers", ("pixelcnn", 2))]  # fmt: skip
+    sheets = [(title, arrays(nets[key])["samples"]) for title, key in wanted if key in nets]
+    if sheets:
+        note = next(origin(nets[key]) for _, key in wanted if key in nets)
+        side_by_side(sheets, folder / "figure_a_2.png", f"Figure A.2: samples; receptive fields of 7, 11, 7. {note}")
+    codes = {r.settings["model"]: r for r in planes if r.settings["key"]["latent"] == 2 and r.seed == planes[0].seed}
+    if codes:
+        figure_2_5({model: (r, arrays(r)) for model, r in codes.items()}, folder / "figure_2_5.png")
+    if "gated_pixelvae" in rows:
+        record = rows["gated_pixelvae"][0]
+        figure_a_3(arrays(record), folder / "figure_a_3.png", origin(record))
+    sheets = [(TITLES[model], arrays(found[0])["samples"]) for model, found in rows.items()]
+    if sheets:
+        note = origin(next(iter(rows.values()))[0])
+        side_by_side(sheets, folder / "samples.png", f"Samples of the rows of Table 2.1. {note}")
+    if labels:
+        sheet = arrays(labels[0])["samples"]  # in the order of the ten classes
+        note = f"Class-conditional samples, a column a class. {origin(labels[0])}"
+        by_column = sheet.reshape(10, -1, *sheet.shape[1:]).swapaxes(0, 1).reshape(sheet.shape)
+        side_by_side([("", by_column)], folder / "by_class.png", note, columns=10)
+
+
+def origin(record) -> str:
+    """Scale, data and iterations, for captions."""
+    stand_in = " (stand-in)" if record.stand_in else ""
+    return f"{record.scale} scale, {record.data['name']}{stand_in}, {record.steps:,} iterations."
+
+
+def theirs(name) -> np.ndarray:
+    """The authors' development numbers of a bar (KL, REC, SUM) by THEIRS, nats."""
+    values = {claim.claim_id: claim.printed_value for claim in load_claims(Path(__file__).with_name("claims.csv"))}
+    return np.array([values[f"F2.4b-{name}-L{depth:02d}"] for depth in THEIRS])
+
+
+def figure_2_4(nets, path) -> Path:
+    """(a) bound and exact NLL by depth; (b) KL and reconstruction stacked, the authors' as hollow bars beside ours."""
+    vae, cnn = ({n: r for (m, n), r in nets.items() if m == model} for model in ("pixelvae", "pixelcnn"))
+    with style():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.8))
+        if vae:
+            left.plot(list(vae), [r.metrics["nll_bound_nats"] for r in vae.values()], "o-", label="PixelVAE, bound")
+        if cnn:
+            left.plot(list(cnn), [r.metrics["nll_nats"] for r in cnn.values()], "s-", label="PixelCNN, exact")
+        left.plot(
+            THEIRS[:-2], theirs("SUM")[:-2], "D:", color=COLOURS[7], mfc="white", ms=4, label="PixelVAE, authors'"
+        )
+        left.set(title="(a) test NLL", xlabel="PixelCNN layers", ylabel="nats")
+        left.legend(fontsize=9)
+        bars(right, vae)
+        caption = (
+            "Figure 2.4: (a) bound of the PixelVAE and exact NLL of the PixelCNN, (b) KL and reconstruction, by the "
+            f"number of masked layers; authors' (KL hatched): their plot script. {origin(next(iter(nets.values())))}"
+        )
+        return save_figure(figure, path, caption)
+
+
+def bars(axis, vae):
+    """Stacked bars by depth; without a PixelVAE the authors' alone."""
+    depths = list(vae) or list(THEIRS[:-2])
+    places = np.arange(len(depths))
+    their = {name: dict(zip(THEIRS, theirs(name), strict=True)) for name in ("KL", "REC")}
+    kl, rec = ([their[name].get(d, np.nan) for d in depths] for name in ("KL", "REC"))
+    axis.bar(places + 0.21, rec, 0.38, fill=False, ec=COLOURS[7], label="authors'")
+    axis.bar(places + 0.21, kl, 0.38, bottom=rec, fill=False, ec=COLOURS[7], hatch="///")
+    if vae:
+        kl, rec = ([r.metrics[m] for r in vae.values()] for m in ("kl_nats", "reconstruction_nats"))
+        axis.bar(places - 0.21, rec, 0.38, color=COLOURS[4], label="reconstruction")
+        axis.bar(places - 0.21, kl, 0.38, bottom=rec, color=COLOURS[1], label="KL")
+    axis.set(title="(b) cost", xlabel="PixelCNN layers", ylabel="nats", xticks=places, xticklabels=depths)
+    axis.set_ylim(0, axis.get_ylim()[1] * 1.15)
+    axis.legend(fontsize=8, ncols=3, loc="upper center")
+
+
+def figure_2_5(nets, path) -> Path:
+    """The test set in the plane of two latents, a panel a net, digits by colour, shape and a number at their median."""
+    names = {"vae": "Convolutional VAE", "pixelvae": "PixelVAE"}
+    with style():
+        figure, axes = plt.subplots(1, len(nets), figsize=(8, 4.3), squeeze=False)
+        for axis, model in zip(axes[0], sorted(nets, reverse=True), strict=True):
+            record, arrays = nets[model]
+            codes, label = arrays["codes"].astype(np.float64), arrays["label"]
+            for digit in range(10):
+                of = codes[label == digit]
+                axis.scatter(*of.T, s=4, color=CLASSES[digit], marker=MARKS[digit], alpha=0.5, lw=0)
+            for digit in np.unique(label):
+                box = {"boxstyle": "round,pad=0.15", "fc": "white", "ec": CLASSES[digit], "alpha": 0.85}
+                axis.annotate(str(digit), np.median(codes[label == digit], axis=0), ha="center", va="center", bbox=box)
+            wrong = record.metrics["neighbour_error_5"]
+            axis.set(title=f"{names[model]}: {wrong:.1f} % wrong (k = 5)", xlabel="first latent")
+            low, high = np.quantile(codes, (0.002, 0.998), axis=0)
+            axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
+            axis.locator_params(nbins=5)
+        axes[0, 0].set_ylabel("second latent")
+        note = origin(next(iter(nets.values()))[0])
+        caption = f"Figure 2.5: posterior means of the test digits, number at the median of each class. {note}"
+        return save_figure(figure, path, caption)
+
+
+def figure_a_3(arrays, path, note) -> Path:
+    """Pairs: a test image, and to its right a draw from its code."""
+    pairs = np.concatenate([arrays["originals"], arrays["reconstructions"]], axis=2)[:48]
+    return side_by_side([("", pairs)], path, f"Figure A.3: test images and reconstructions beside them. {note}", 8)
+
+
+def side_by_side(sheets, path, caption, columns=5) -> Path:
+    """Sample sheets beside one another, dark on light, each with its title; as high as the sheets are."""
+    grids = [image_grid(255 - images, columns, 2) for _, images in sheets]
+    tallest = max(grid.shape[0] / grid.shape[1] for grid in grids)
+    with style():
+        size = (8, 7.8 / len(sheets) * tallest + (0.4 if sheets[0][0] else 0.1))
+        figure, axes = plt.subplots(1, len(sheets), figsize=size, squeeze=False)
+        for axis, (title, _), grid in zip(axes[0], sheets, grids, strict=True):
+            axis.imshow(np.squeeze(grid), cmap="gray", vmin=0, vmax=255)
+            axis.set(xticks=[], yticks=[])
+            axis.set_title(title, fontsize=9)
+            axis.spines[:].set_visible(False)
+            axis.grid(False)
+        return save_figure(figure, path, caption)

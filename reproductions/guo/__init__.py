@@ -1,0 +1,1 @@
+"""Guo (2023): GAN, DCGAN, VAE and CVAE-GAN on MNIST and faces."""

@@ -1,0 +1,80 @@
+"""Which records stand for which network: the same choice for claims, tables and figures.
+
+A net is named "script/model/variant".
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.reporting.records import Record, load_scores, select
+from reproductions.guo import author
+
+SCALES = ("paper", "cpu", "smoke")
+GAN, DCGAN, RADFORD = "gan/gan/as_code", "gan/dcgan/as_code", "gan/dcgan/as_described"
+VAE, VAE_TEXT = "vae/vae/as_code", "vae/vae/as_text"
+CVAE, BAO = "cvae_gan/cvae_gan/as_code", "cvae_gan/cvae_gan/as_described"
+FACES = "faces/dcgan/as_described"
+
+
+def plain(records) -> list[Record]:
+    """Records of settings that --set has not changed."""
+    return [r for r in records if "--set=" not in r.command]
+
+
+def of_net(records, net: str) -> list[Record]:
+    """Records of "script/model/variant" by seed: on MNIST, else on the first data set by name; without --set."""
+    experiment, model, variant = net.split("/")
+    found = plain(select(records, experiment=experiment, model=model, variant=variant))
+    names = sorted({r.data["name"] for r in found}, key=lambda name: (name != "mnist", name))
+    return sorted((r for r in found if r.data["name"] == names[0]), key=lambda r: r.seed)
+
+
+def variant(net: str, name: str) -> str:
+    """The same script and model at another variant."""
+    return "/".join((*net.split("/")[:2], name))
+
+
+def per_seed(records, nets) -> list[tuple[Record, ...]]:
+    """For each seed that all nets have: their records, in the order of `nets`."""
+    found = [{r.seed: r for r in of_net(records, net)} for net in nets]
+    return [tuple(each[seed] for each in found) for seed in sorted(set.intersection(*map(set, found)))]
+
+
+def whole(record) -> int:
+    """How many epochs the author trained this model."""
+    name = record.settings["model"] if record.experiment == "gan" else record.experiment
+    return author.EPOCHS[name]
+
+
+def epochs(record) -> int:
+    return record.settings["options"]["epochs"]
+
+
+def shortened(records) -> str:
+    """ "epochs: dcgan 20 of 100" for runs shorter than the author's, or nothing."""
+    short = {
+        f"{r.settings['model'] if r.experiment != 'faces' else 'faces'} {epochs(r)} of {whole(r)}"
+        for r in records if epochs(r) < whole(r)
+    }  # fmt: skip
+    return f"epochs: {', '.join(sorted(short))}" if short else ""
+
+
+def stand_in(records) -> str:
+    """Why these data are not the author's: the set's own sentence, or that it is another set than MNIST."""
+    others = {f"{r.data['name']}, not the author's" for r in records if not r.stand_in and r.data["name"] != "mnist"}
+    return "; ".join(sorted(others | {r.stand_in for r in records if r.stand_in}))
+
+
+def best(records, net: str) -> list[Record]:
+    """Records of a net by seed at the largest scale that has any; [] without records."""
+    for scale in SCALES:
+        found = of_net([r for r in records if r.scale == scale], net)
+        if found:
+            return found
+    return []
+
+
+def scores(record: Record, results_dir: str | Path) -> dict[str, np.ndarray]:
+    """The arrays kept with a record."""
+    return load_scores(Path(results_dir) / record.files["scores"])

@@ -1,0 +1,134 @@
+"""Measures of the claims that need no training: records of formulas.py and published.py."""
+
+from common.reporting.claims import Measurement, measure
+from common.reporting.records import select
+from reproductions.guo import values
+from reproductions.guo.chosen import plain
+
+
+def formula(*metrics, function=max, text=None, **fields):
+    """Measure of `function` over metrics of formulas.py; no image is used, so no data set is a stand-in."""
+
+    def found(records) -> Measurement | None:
+        chosen = plain(select(records, experiment="formulas"))
+        shown = f"({text.format(**chosen[0].metrics)})" if text and chosen else ""
+        return measure(
+            chosen, lambda r: function([r.metrics[m] for m in metrics]), stand_in="", exact=True, text=shown, **fields
+        )
+
+    return found
+
+
+def published(value, *runs, text=""):
+    """Measure of value(metrics of runs[0], ...) on the author's own material; text: see `values.shown`."""
+
+    def found(records) -> Measurement | None:
+        chosen = [next(iter(plain(select(records, experiment="published", model=run))), None) for run in runs]
+        if None in chosen:
+            return None
+        metrics = [r.metrics for r in chosen]
+        return measure(chosen, [value(*metrics)], stand_in="", exact=True, text=values.shown(text, metrics))
+
+    return found
+
+
+AGAINST = "{{0[{0}]:{1}}} against {{1[{0}]:{1}}}".format  # AGAINST("recall", ".2f")
+PUBLISHED = {
+    "C01_author": published(
+        lambda m: m["border_mean"] / m["border_mean_q1"], "gan",
+        text="{0[border_mean_q1]:.4f} at epoch 50, {0[border_mean]:.4f} at 200; edge variance "
+             "{0[edge_variance_q1]:.2f} and {0[edge_variance]:.3f}, real {0[edge_variance_test]:.3f}",
+    ),
+    "C02a_author": published(values.blur, "vae", "gan", text=AGAINST("edge_variance", ".4f")),
+    "C02b_author": published(values.difference("grey_fraction"), "vae", "gan", text=AGAINST("grey_fraction", ".2f")),
+    "C03a_author": published(values.speckle, "gan", text="{0[border_mean]:.4f} against {0[border_mean_test]:.4f}"),
+    "C03b_author": published(values.difference("border_mean"), "gan", "dcgan", text=AGAINST("border_mean", ".4f")),
+    "C05a_author": published(
+        values.difference("label_entropy_nats"), "vae", "gan",
+        text=AGAINST("label_entropy_nats", ".2f") + "; {1[share_1]:.0%} ones, {1[share_0]:.0%} zeros from the GAN",
+    ),
+    "C05c_author": published(
+        values.difference("nearest_within"), "vae", "gan", text="the opposite of C05a: blurred pictures lie close by"
+    ),
+    "C07a_author": published(values.better_parts, "dcgan", "gan", text=values.parts_shown),
+    "C08a_author": published(
+        lambda m: m["g_loss_slope"], "dcgan",
+        text="g_loss {0[g_loss_first]:.1f} in the first fifth, {0[g_loss_last_fifth]:.1f} in the last",
+    ),
+    "C08b_author": published(
+        values.difference("g_loss_log_step"), "dcgan", "gan",
+        text=AGAINST("g_loss_log_step", ".3f") + ": the DCGAN's rises evenly",
+    ),
+    "C08c_author": published(lambda m: m["d_loss_last"], "dcgan", text="D(G(z)) {0[D_Gz_last]:.4f}"),
+    "C08d_author": published(lambda m: m["classes"], "dcgan", text=values.shares_shown),
+    "C09_author": published(lambda m: m["label_entropy_nats"], "gan", text=values.shares_shown),
+    "C10a_author": published(lambda m: m["label_entropy_nats"], "dcgan", text=values.shares_shown),
+    "C11_author": published(values.outperforms, "dcgan", "gan"),
+    "C15a_author": published(
+        values.settling("d_loss"), "faces", text="{0[d_loss_first]:.2f} to {0[d_loss_last_fifth]:.2f}"
+    ),
+    "C15b_author": published(
+        values.settling("g_loss"), "faces", text="{0[g_loss_first]:.1f} to {0[g_loss_last_fifth]:.1f}"
+    ),
+    "C16_author": published(
+        lambda v, g, d: v["edge_variance"] - min(g["edge_variance"], d["edge_variance"]), "vae", "gan", "dcgan"
+    ),
+    "C22a_author": published(lambda m: m["d_loss_spearman"], "gan"),
+    "C22b_author": published(lambda m: m["g_loss_spearman"], "gan"),
+    "C23a_author": published(
+        values.between_vae_and_real, "cvae_gan", "vae",
+        text="{0[edge_variance]:.3f} between {1[edge_variance]:.3f} and {0[edge_variance_test]:.3f}",
+    ),
+    "C24a_author": published(lambda m: m["requested_accuracy"], "cvae_gan"),
+    "C24b_author": published(
+        values.worst_digit, "cvae_gan",
+        text="digit 2: {0[requested_accuracy_2_q1]:.2f} at epoch 50, {0[requested_accuracy_2]:.2f} at 200",
+    ),
+    "C25_author": published(
+        lambda m: m["within_class_variance_ratio"], "cvae_gan",
+        text="{0[within_class_variance]:.5f} of {0[within_class_variance_test]:.4f}; at epoch 50 "
+             "{0[within_class_variance_ratio_q1]:.2f}",
+    ),
+    "C27c_author": published(lambda m: m["kl_bound_nats"], "cvae_gan", text="at most"),
+    "C28a_author": published(values.difference("edge_variance"), "cvae_gan", "vae"),
+    "C28b_author": published(values.difference("label_entropy_nats"), "cvae_gan", "gan"),
+    "C33a_author": published(lambda m: m["D_x_f_bound"], "cvae_gan", text="at least"),
+    "C34a_author": published(lambda m: m["loss_C_epochs_to_0.001"], "cvae_gan"),
+    "C37": published(lambda m: m["images_at_most"], "faces", text="from {0[images_at_least]:,.0f}"),
+}  # fmt: skip
+
+FORMULAS = {
+    "C06a": formula("c06_keras_error", "c06_layer_error", text="our own layer, float32: {c06_layer_error:.1g}"),
+    "C06b": formula("c06_wide_error"),
+    "C06c": formula("c06_adjoint_error"),
+    "C06d": formula("c06_fractional_side", "c06_wide_side", function=lambda v: v[0] - v[1],
+                    text="{c06_fractional_side:.0f} against {c06_wide_side:.0f}"),
+    "C27d": formula("c27_beta"),
+    "C38a": formula("c38_doubled_faces"),
+    "C38b": formula("c38_halved_faces"),
+    "C38c": formula("c38_doubled_mnist_code"),
+    "C39a": formula("c39_kl_relative_error"),
+    "C39b": formula("c39_general_error", "c39_code_error", function=lambda v: max(v, key=abs)),
+    "C39c": formula("c39_identity_error"),
+    "C39d": formula("c39_largest_excess"),
+    "C40a": formula("c40_point_error"),
+    "C40b": formula("c40_value_error"),
+    "C40c": formula("c40_equilibrium_value"),
+    "C40d": formula("c40_learned_error"),
+    "C41a": formula("c41_d_gain"),
+    "C41b": formula("c41_g_gain"),
+    "C41c": formula("c41_f_gain", reason="the descent is the generator's"),
+    "C41d": formula("c41_ratio_error", text="both gradients point the same way"),
+    "C41e": formula("c41_ratio_at_author", reason="the printed loss would have learned that much more slowly"),
+    "E01a": formula("e01_best_d", reason="so D could never tell real from generated"),
+    "E01b": formula("e01_printed_gradient", text="of V itself: {e01_right_gradient:.2f}"),
+    "E02a": formula("e02_posterior_mass", text="with p(X): {e02_posterior_mass_right:.4f}"),
+    "E02b": formula("e02_noise_mass"),
+    "E02c": formula("e02_beyond_reach"),
+    "E02d": formula("e02_decade_nats", reason="log 10"),
+    "E02e": formula("e02_variance_error"),
+    "E02f": formula("e02_as_deviation"),
+}  # fmt: skip
+
+MEASURES = PUBLISHED | FORMULAS
+NOT_RUN = {}

@@ -1,0 +1,299 @@
+"""Measures of the claims on trained networks: records of gan.py, faces.py, vae.py and cvae_gan.py.
+
+A number that compares two runs is taken seed by seed. Collapse is counted over seeds, never judged on one run. Runs
+shorter than the author's say so beside every number; ends of training are compared only where the training is whole.
+"""
+
+import math
+
+import numpy as np
+from scipy import stats
+
+from common.reporting.claims import Measurement, measure
+from common.reporting.records import lookup
+from reproductions.guo import author, chosen, values
+from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, VAE_TEXT, variant
+
+SEEDS = 3  # below that collapse is not counted
+GRID = ("as_code", "lr_0.0001", "lr_0.0004", "batch_50", "batch_200")  # claim 35
+ACROSS = {
+    "evaluator": "one judge for all nets",
+    "binarisation": "grey pixels for all nets",
+}
+
+
+def made_of(records, numbers, text="", **fields) -> Measurement | None:
+    """A measurement whose numbers rest on several records each."""
+    used = list({r.name + r.experiment: r for r in records}.values())
+    reason = "; ".join(part for part in (fields.pop("reason", ""), chosen.shortened(used)) if part)
+    return measure(
+        used, numbers, text=text, stand_in=chosen.stand_in(used), reason=reason, across=across(used), **fields
+    )
+
+
+def across(records) -> dict[str, str]:
+    """Of the fields in which the records differ, why they may."""
+    return {name: why for name, why in ACROSS.items() if len({lookup(r, name, "") for r in records}) > 1}
+
+
+def rule(value, *nets, text="", at_least=0, to_the_end=False, **fields):
+    """Measure of value(metrics of nets[0], of nets[1], ...) for each seed.
+
+    text: `values.shown` on the first seed's metrics. at_least: epochs that every run needs; to_the_end: all of the
+    author's. Fewer are "not run", with the reason.
+    """
+
+    def found(records) -> Measurement | None:
+        groups = chosen.per_seed(records, nets)
+        used = [r for group in groups for r in group]
+        if not groups:
+            return None
+        if any(chosen.epochs(r) < (chosen.whole(r) if to_the_end else at_least) for r in used):
+            return Measurement(
+                reason=f"needs a longer training; {chosen.shortened(used) or f'fewer than {at_least} epochs'}"
+            )
+        numbers = [value(*(r.metrics for r in group)) for group in groups]
+        return made_of(used, numbers, values.shown(text, [r.metrics for r in groups[0]]), **fields)
+
+    return found
+
+
+def metric(name, net, **fields):
+    """Measure of one metric of one net."""
+    return rule(lambda m: m[name], net, **fields)
+
+
+def gap(name, first, second, digits=3, **fields):
+    """Measure of a metric's difference, first minus second; both means over the first seed are shown."""
+    text = f"{{0[{name}]:.{digits}g}} against {{1[{name}]:.{digits}g}}"
+    return rule(values.difference(name), first, second, text=text, **fields)
+
+
+def counted(test, *nets, text="K {0[classes]:.0f}, H {0[label_entropy_nats]:.2f}"):
+    """Share of seeds at which test(metrics, ...) holds; below SEEDS seeds "not run", but the numbers are shown."""
+
+    def found(records) -> Measurement | None:
+        groups = chosen.per_seed(records, nets)
+        if not groups:
+            return None
+        held = [bool(test(*(r.metrics for r in group))) for group in groups]
+        shown = "; ".join(text.format(*(r.metrics for r in group)) for group in groups)
+        count = f"{sum(held)} of {len(held)} seeds"
+        if len(groups) < SEEDS:
+            return Measurement(reason=f"counted over seeds, at least {SEEDS}; so far {count}: {shown}")
+        return made_of([r for group in groups for r in group], [np.mean(held)], f"({count}: {shown})")
+
+    return found
+
+
+def spread_ratio(name, net, without):
+    """Spread over seeds of a metric, net over without, with the 95 % interval of two normal samples; SEEDS of each."""
+
+    def found(records) -> Measurement | None:
+        runs = [chosen.of_net(records, each) for each in (net, without)]
+        if not all(runs):
+            return None
+        if min(map(len, runs)) < SEEDS:
+            counts = " and ".join(str(len(each)) for each in runs)
+            return Measurement(reason=f"a spread needs at least {SEEDS} seeds of each; there are {counts}")
+        first, second = (np.std([r.metrics[name] for r in each], ddof=1) for each in runs)
+        free = [len(each) - 1 for each in runs]
+        ratio, text = first / second, f"({first:.3g} over {second:.3g})"
+        ends = ratio / np.sqrt(stats.f.ppf(0.975, *free)), ratio * np.sqrt(stats.f.ppf(0.975, *free[::-1]))
+        return made_of([*runs[0], *runs[1]], [ratio], text, interval=(float(ends[0]), float(ends[1])))
+
+    return found
+
+
+def parameters(net, count, *names):
+    """Number of trained weights of some networks together, minus that of the author's code."""
+    return lambda records: measure(
+        chosen.of_net(records, net)[:1], lambda r: sum(r.metrics[f"parameters{n}"] for n in names) - count,
+        stand_in="", exact=True,
+    )  # fmt: skip
+
+
+def sharper_by_latents(small, large):
+    """Share of the edge variance missing at two latents that more latents bring back."""
+    return (large["edge_variance"] - small["edge_variance"]) / (small["edge_variance_test"] - small["edge_variance"])
+
+
+def either(make, code, described):
+    """{id: measure} for the author's code and {id}_described for what the text describes: make(net)."""
+    return {f"{claim}{end}": measured(net) for claim, measured in make.items()
+            for end, net in (("", code), ("_described", described))}  # fmt: skip
+
+
+def first_below(m) -> float:
+    """Epochs until the classifier's loss is below .001; infinity if it never is."""
+    return math.inf if math.isnan(m["loss_C_epochs_to_0.001"]) else m["loss_C_epochs_to_0.001"]
+
+
+def over_best(*metrics) -> float:
+    """Fréchet distance of the first run over the smallest of all."""
+    return metrics[0]["frechet"] / min(m["frechet"] for m in metrics)
+
+
+OF_GAN = {
+    "C01a": metric("precision", GAN, text="recall {0[recall]:.2f}"),
+    "C01b": rule(
+        lambda m: m["frechet"] / m["frechet_q1"], GAN,
+        text="{0[frechet_q1]:.1f} to {0[frechet]:.1f}; halves of the test set {0[frechet_test_halves]:.2f}",
+    ),
+    "C02a": rule(
+        values.blur, VAE, GAN,
+        text="{0[edge_variance]:.4f} against {1[edge_variance]:.4f}; real {1[edge_variance_test]:.4f}",
+    ),
+    "C02b": gap("grey_fraction", VAE, GAN),
+    "C03a": rule(values.speckle, GAN, text="{0[border_mean]:.4f} against {0[border_mean_test]:.4f}"),
+    "C04a": gap("z_neighbour_accuracy", GAN, VAE),
+    "C04b": gap("z_linear_accuracy", GAN, VAE),
+    "C04c": gap("z_neighbour_accuracy", variant(GAN, "latent_2"), VAE),
+    "C04d": gap("z_label_changes", variant(GAN, "latent_2"), VAE),
+    "C05a": gap("label_entropy_nats", VAE, GAN),
+    "C05b": gap("recall", VAE, GAN),
+    "C05c": gap("nearest_within", VAE, GAN),
+    "C09": counted(values.partly_collapsed, GAN),
+    "C16a": gap("frechet", VAE, GAN),
+    "C21a": metric("d_loss_last", GAN, to_the_end=True),
+    "C21b": metric("g_loss_last", GAN, to_the_end=True),
+    "C21c": metric("D_x_last", GAN, to_the_end=True),
+    "C21d": metric("D_Gz_last", GAN, to_the_end=True),
+    "C22a": metric("d_loss_spearman", GAN),
+    "C22b": metric("g_loss_spearman", GAN),
+    "C35": rule(
+        over_best, *(variant(GAN, name) for name in GRID),
+        text=lambda *m: ", ".join(f"{name} {each['frechet']:.1f}" for name, each in zip(GRID, m, strict=True)),
+    ),
+    "L01a": metric("d_loss_last", GAN, to_the_end=True),
+    "L01b": metric("g_loss_last", GAN, to_the_end=True),
+}  # fmt: skip
+
+OF_DCGAN = either({
+    "C03b": lambda net: gap("border_mean", GAN, net),
+    "C07a": lambda net: rule(values.better_parts, net, GAN, text=values.parts_shown),
+    "C07b": lambda net: gap("frechet", net, GAN),
+    "C08a": lambda net: metric("g_loss_slope", net, text="{0[g_loss_first]:.1f} to {0[g_loss_last_fifth]:.1f}"),
+    "C08b": lambda net: gap("g_loss_log_step", net, GAN),
+    "C08c": lambda net: metric("d_loss_last", net, text="D(G(z)) {0[D_Gz_last]:.3f}"),
+    "C08d": lambda net: metric("classes", net, text=values.shares_shown),
+    "C10a": lambda net: counted(values.all_classes, net),
+    "C10b": lambda net: counted(values.few_classes, net),
+    "C11": lambda net: rule(values.outperforms, net, GAN),
+    "C16b": lambda net: gap("frechet", VAE, net),
+    "C42": lambda net: counted(
+        lambda d, g: d["epochs_to_best"] < g["epochs_to_best"], net, variant(GAN, "dcgan_settings"),
+        text="{0[epochs_to_best]:.0f} against {1[epochs_to_best]:.0f} epochs",
+    ),
+}, DCGAN, RADFORD)  # fmt: skip
+OF_DCGAN |= {
+    "L02a": metric("d_loss_last", DCGAN, to_the_end=True),
+    "L02b": metric("g_loss_last", DCGAN, to_the_end=True),
+}
+
+OF_FACES = {
+    "C12a": metric("edge_ratio", FACES),
+    "C12b": metric(
+        "precision", FACES, text="Fréchet distance {0[frechet]:.1f}, between real halves {0[frechet_halves]:.1f}"
+    ),
+    "C13a": metric("pairwise_ratio", FACES, text="recall {0[recall]:.2f}"),
+    "C13b": metric("duplicated_pairs", FACES, text="real faces: {0[duplicated_pairs_test]:.0f}"),
+    "C14a": gap("frechet", FACES, variant(FACES, "mnist_net")),
+    "C14b": gap("frechet", FACES, variant(FACES, "no_batch_norm")),
+    "C15a": rule(values.settling("d_loss"), FACES),
+    "C15b": rule(values.settling("g_loss"), FACES),
+    "C36": gap("frechet", variant(FACES, "flips"), FACES),
+    "L03a": metric("d_loss_last", FACES, to_the_end=True),
+    "L03b": metric("g_loss_last", FACES, to_the_end=True),
+}
+
+OF_VAE = {
+    "C17a": rule(
+        sharper_by_latents, VAE, variant(VAE, "latent_32"),
+        text="edge variance {0[edge_variance]:.4f} and {1[edge_variance]:.4f}, real {0[edge_variance_test]:.4f}",
+    ),
+    "C17b": gap("edge_variance", variant(VAE, "latent_32"), VAE),
+    "C17c": gap("edge_variance", variant(VAE, "latent_10"), VAE),
+    "C17d": gap("edge_variance", variant(VAE, "beta_4"), VAE),
+    "C18a": metric("test_z_neighbour_accuracy", VAE, text="linear probe {0[test_z_linear_accuracy]:.2f}"),
+    "C18b": metric("manifold_step_evenness", VAE),
+    "C19a": metric("test_loss_nats", VAE, to_the_end=True),
+    "C19b": metric("test_reconstruction_nats", VAE, to_the_end=True),
+    "C19c": metric("test_kl_nats", VAE, to_the_end=True),
+    "C19d": metric("best_test_loss_nats", VAE, to_the_end=True, text="after epoch {0[best_epoch]:.0f}"),
+    "C19e": metric("train_loss_nats", VAE, to_the_end=True),
+    "C19f": gap("test_loss_nats", VAE_TEXT, VAE, digits=5),
+    "C20a": metric("first_test_loss_nats", VAE),
+    "C20b": rule(
+        lambda m: abs(m["first_test_loss_nats"] - author.test_lines()["test_loss"][0]), VAE_TEXT,
+        text="{0[first_test_loss_nats]:.1f} after the first epoch",
+    ),
+    "L04": metric("first_batch_loss_nats", VAE),
+}  # fmt: skip
+
+OF_CVAE_GAN = either({
+    "C23a": lambda net: rule(
+        values.between_vae_and_real, net, VAE,
+        text="{0[edge_variance]:.4f} between {1[edge_variance]:.4f} and {0[edge_variance_test]:.4f}",
+    ),
+    "C23b": lambda net: gap("frechet", net, VAE),
+    "C24a": lambda net: metric("requested_accuracy", net),
+    "C24b": lambda net: rule(values.worst_digit, net),
+    "C25": lambda net: metric("within_class_variance_ratio", net),
+    "C26a": lambda net: metric("walk_both_monotone", net),
+    "C26b": lambda net: metric("walk_both_evenness", net),
+    "C26c": lambda net: rule(lambda m: m["walk_z_length"] / m["walk_both_length"], net),
+    "C26d": lambda net: rule(lambda m: m["walk_label_length"] / m["walk_both_length"], net),
+    "C27a": lambda net: metric(
+        "z_explained", net,
+        text="of G's own variance: z {0[z_share]:.2f}, label {0[label_share]:.2f}, both {0[both_share]:.2f}",
+    ),
+    "C27b": lambda net: metric("active_units", net),
+    "C27c": lambda net: metric("test_kl_nats", net),
+    "C28a": lambda net: gap("edge_variance", net, VAE),
+    "C28b": lambda net: gap("label_entropy_nats", net, GAN),
+    "C28c": lambda net: gap("recall", net, GAN),
+    "C31": lambda net: rule(
+        lambda m: m["reconstruction_mse"] / m["class_mean_mse"], net,
+        text="{0[reconstruction_mse]:.4f} over {0[class_mean_mse]:.4f}",
+    ),
+}, CVAE, BAO)  # fmt: skip
+OF_CVAE_GAN |= {
+    "C29a": spread_ratio("frechet", BAO, variant(BAO, "no_features")),
+    "C29b": spread_ratio("frechet", BAO, variant(BAO, "no_gd")),
+    "C29c": spread_ratio("frechet", BAO, variant(BAO, "no_gc")),
+    "C29d": spread_ratio("D_x_f", BAO, variant(BAO, "no_features")),
+    "C30a": gap("frechet", variant(BAO, "pixels_only"), BAO),
+    "C30b": gap("frechet", variant(BAO, "no_discriminator"), BAO),
+    "C30c": gap("requested_accuracy", BAO, variant(BAO, "no_classifier")),
+    "C32a": metric("loss_G_last", CVAE, to_the_end=True),
+    "C32b": metric("loss_D_last", CVAE, to_the_end=True),
+    "C32c": metric("loss_C_last", CVAE, to_the_end=True),
+    "C32d": metric("test_kl_nats", CVAE, to_the_end=True),
+    "C33a": metric("D_x_f", CVAE),
+    "C33b": metric("D_Gu", CVAE),
+    "C34a": rule(first_below, CVAE, at_least=50),
+    "C34b": metric("classifier_accuracy", CVAE),
+    "C43a": rule(
+        lambda a, b: values.edge_distance(a) - values.edge_distance(b), BAO, variant(BAO, "no_discriminator"),
+        text="{0[edge_variance]:.4f} against {1[edge_variance]:.4f}, real {0[edge_variance_test]:.4f}",
+    ),
+    "C43b": gap("frechet", BAO, variant(BAO, "no_discriminator")),
+    "L05": metric("first_loss_G", CVAE),
+}  # fmt: skip
+
+PARAMETERS = {
+    "P01a": parameters(GAN, 267_009, "_discriminator"),
+    "P01b": parameters(GAN, 283_920, "_generator"),
+    "P02a": parameters(DCGAN, 3_232_129, "_discriminator"),
+    "P02b": parameters(DCGAN, 336_323, "_generator"),
+    "P03a": parameters(FACES, 2_765_568, "_discriminator"),
+    "P03b": parameters(FACES, 3_576_704, "_generator"),
+    "P04": parameters(VAE, 404_244, ""),
+    "P05a": parameters(CVAE, 510_521, "_E", "_G"),
+    "P05b": parameters(CVAE, 3_232_129, "_D"),
+    "P05c": parameters(CVAE, 3_241_354, "_C"),
+}
+
+MEASURES = OF_GAN | OF_DCGAN | OF_FACES | OF_VAE | OF_CVAE_GAN | PARAMETERS
+NOT_RUN = {"C30d": "no run starts a GAN from the decoder of a VAE, neither in the report nor here"}

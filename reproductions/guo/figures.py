@@ -1,0 +1,294 @@
+"""Curves: F1, F3, F5, F8 and F11 of the report with the author's own beneath ours; shares of digits, speed, and the
+demonstration of section 3.2. Drawn from records only.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from common.reporting.figures import COLOURS, plt, save_figure, style
+from common.reporting.records import select
+from reproductions.guo import author
+from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, VAE_TEXT, best, scores, variant, whole
+
+BLUE, ORANGE, GREEN, PINK = COLOURS[:4]
+TINY = 5e-5  # half of the last digit that the author printed; a loss of 0.0000 is drawn there on a logarithmic axis
+BENEATH = {"alpha": 0.5, "linewidth": 1.2, "zorder": 1}  # the author's curve lies beneath, paler and thinner
+
+
+def draw(records, results_dir: str | Path) -> None:
+    """All curves for which there are records, into <results>/guo."""
+    folder = Path(results_dir) / "guo"
+    gan_losses(records, results_dir, folder / "figure_01_gan_losses.png")
+    dcgan_losses(records, results_dir, folder / "figure_03_dcgan_losses.png")
+    faces_losses(records, results_dir, folder / "figure_05_faces_losses.png")
+    vae_losses(records, results_dir, folder / "figure_08_vae_losses.png")
+    cvae_gan_losses(records, results_dir, folder / "figure_11_cvae_gan_losses.png")
+    algorithm_losses(records, results_dir, folder / "figure_11_as_described.png")
+    digit_shares(records, results_dir, folder / "shares_of_digits.png")
+    distances(records, results_dir, folder / "frechet_by_epoch.png")
+    demonstration(records, results_dir, folder / "section_3_2_convolutions.png")
+
+
+def length(runs) -> str:
+    """ "cpu scale, 20 of 100 epochs, 3 seeds": how long our runs are beside the author's."""
+    count, seeds = runs[0].settings["options"]["epochs"], len(runs)
+    return f"{runs[0].scale} scale, {count} of {whole(runs[0])} epochs, {seeds} seed{'s' * (seeds > 1)}"
+
+
+def stacked(runs, results_dir, name) -> np.ndarray:
+    """Curves of all seeds, [seeds, epochs]."""
+    found = [scores(r, results_dir)[f"curve_{name}"].astype(float) for r in runs]
+    return np.stack([curve[: min(map(len, found))] for curve in found])
+
+
+def ours(axis, runs, results_dir, name, label, colour, line="-"):
+    """Mean over seeds with the range between them, by epoch."""
+    curves = stacked(runs, results_dir, name)
+    at = np.arange(1, curves.shape[1] + 1)
+    axis.plot(at, curves.mean(axis=0), line, color=colour, label=label, zorder=3)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if len(curves) > 1:
+        axis.fill_between(at, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.2, linewidth=0, zorder=2)
+
+
+def theirs(axis, run, name, label, colour, floor=None):
+    """The author's curve by epoch."""
+    curve = author.by_epoch(run, name)
+    curve = curve if floor is None else np.maximum(curve, floor)
+    axis.plot(np.arange(1, len(curve) + 1), curve, color=colour, label=label, **BENEATH)
+
+
+def single_steps(axis, record, results_dir, name, label, colour, floor=None):
+    """One loss of one run by training step."""
+    arrays = scores(record, results_dir)
+    values = arrays[f"step_{name}"].astype(float)
+    values = values if floor is None else np.maximum(values, floor)
+    axis.plot(arrays["step_at"], values, color=colour, label=label, linewidth=0.8, zorder=3)
+
+
+def his_steps(axis, run, name, label, colour, floor=None):
+    """The author's printed lines by training step."""
+    lines = author.lines(run)
+    at = lines["epoch"] * author.STEPS_AN_EPOCH[run] + lines["step"] + 1
+    values = lines[name] if floor is None else np.maximum(lines[name], floor)
+    axis.plot(at, values, color=colour, label=label, **BENEATH)
+
+
+def gan_losses(records, results_dir, path):
+    """F1: losses of the GAN by epoch."""
+    runs = best(records, GAN)
+    if not runs:
+        return
+    with style():
+        figure, axis = plt.subplots(figsize=(8, 4))
+        for name, label, colour in (("d_loss", "discriminator", BLUE), ("g_loss", "generator", ORANGE)):
+            theirs(axis, "gan", name, f"{label}, the author", colour)
+            ours(axis, runs, results_dir, name, f"{label}, ours", colour)
+        axis.set(xlabel="epoch", ylabel="loss, nats", title=f"GAN on digits ({length(runs)})", ylim=(0, None))
+        axis.legend(fontsize=9, ncols=2)
+        caption = (
+            "Fig. F1: losses of the GAN. The author's are of one batch an epoch, ours of all; bands: range over seeds."
+        )
+        save_figure(figure, path, caption)
+
+
+def dcgan_losses(records, results_dir, path):
+    """F3: losses of the DCGAN on digits by epoch, as in the code and as described."""
+    nets = {"as in the code": best(records, DCGAN), "as described": best(records, RADFORD)}
+    nets = {words: runs for words, runs in nets.items() if runs}
+    if not nets:
+        return
+    with style():
+        figure, axes = plt.subplots(1, len(nets), figsize=(8, 4), sharey=True, squeeze=False)
+        for axis, (words, runs) in zip(axes[0], nets.items(), strict=True):
+            for name, label, colour in (("d_loss", "discriminator", BLUE), ("g_loss", "generator", ORANGE)):
+                if words == "as in the code":
+                    theirs(axis, "dcgan", name, f"{label}, the author", colour)
+                ours(axis, runs, results_dir, name, f"{label}, ours", colour)
+            axis.set(xlabel="epoch", yscale="log", title=f"{words}\n({length(runs)})")
+            axis.legend(fontsize=8)
+        axes[0, 0].set_ylabel("loss, nats")
+        caption = (
+            "Fig. F3: losses of the DCGAN on digits. The author's rise for G and vanish for D to the end; there is no "
+            "training as the text describes the network."
+        )
+        save_figure(figure, path, caption)
+
+
+def faces_losses(records, results_dir, path):
+    """F5: losses of the DCGAN on faces by iteration."""
+    runs = best(records, FACES)
+    if not runs:
+        return
+    with style():
+        figure, axes = plt.subplots(2, 1, figsize=(8, 5.5), sharex=True)
+        panels = (("g_loss", "generator", ORANGE), ("d_loss", "discriminator", BLUE))
+        for axis, (name, label, colour) in zip(axes, panels, strict=True):
+            single_steps(axis, runs[0], results_dir, name, "ours", colour)
+            his_steps(axis, "faces", name, "the author, every 50 iterations", COLOURS[7])
+            axis.set(ylabel=f"{label}, nats", ylim=(0, 12))
+            axis.legend(fontsize=9)
+        axes[0].set_title(f"DCGAN on faces ({length(runs[:1])}; stand-in data)")
+        axes[1].set_xlabel("iteration")
+        caption = (
+            "Fig. F5: losses of the DCGAN on faces, cut at 12 (the author's generator reaches 24.5 at its second line)."
+        )
+        save_figure(figure, path, caption)
+
+
+def vae_losses(records, results_dir, path):
+    """F8: training and test loss of the VAE by epoch."""
+    runs, slow = best(records, VAE), best(records, VAE_TEXT)
+    if not runs:
+        return
+    with style():
+        figure, axis = plt.subplots(figsize=(8, 4.5))
+        for name, label, colour in (("loss", "training", BLUE), ("test_loss", "test", ORANGE)):
+            theirs(axis, "vae", name, f"{label}, the author", colour)
+            ours(axis, runs, results_dir, name, f"{label}, ours (lr 1e-3)", colour)
+        if slow:
+            ours(axis, slow, results_dir, "test_loss", "test, ours at the text's lr 1e-4", GREEN, "--")
+        his_last = author.by_epoch("vae", "test_loss")[-1]
+        low = min(author.by_epoch("vae", "loss").min(), stacked(runs, results_dir, "loss").min()) - 2
+        axis.set(xlabel="epoch", ylabel="-ELBO, nats an image", title=f"VAE on digits ({length(runs)})")
+        axis.set_ylim(min(low, his_last - 10), 180)
+        axis.legend(fontsize=9)
+        save_figure(
+            figure, path, "Fig. F8: training and test loss of the VAE with two latents; bands: range over seeds."
+        )
+
+
+def cvae_gan_losses(records, results_dir, path):
+    """F11: losses of the CVAE-GAN of the code by iteration, two panels."""
+    runs = best(records, CVAE)
+    if not runs:
+        return
+    panels = ((("loss_D", "discriminator", BLUE), ("loss_C", "classifier", GREEN)), (("loss_G", "E and G", ORANGE),))
+    with style():
+        figure, axes = plt.subplots(2, 1, figsize=(8, 6), sharex=True)
+        for axis, losses in zip(axes, panels, strict=True):
+            for name, label, colour in losses:
+                his_steps(axis, "cvae_gan", name, f"{label}, the author", colour, TINY)
+                single_steps(axis, runs[0], results_dir, name, f"{label}, ours", colour, TINY)
+            axis.set(ylabel="loss", yscale="log")
+            axis.legend(fontsize=9)
+        axes[0].set_title(f"CVAE-GAN as in the code ({length(runs[:1])})")
+        axes[1].set_xlabel("iteration")
+        caption = (
+            "Fig. F11: losses of the CVAE-GAN of the code. The author's 0.0000 are drawn at .00005, ours cut there."
+        )
+        save_figure(figure, path, caption)
+
+
+def algorithm_losses(records, results_dir, path):
+    """The same for the algorithm that the report describes: losses of the four players."""
+    runs = best(records, BAO)
+    if not runs:
+        return
+    with style():
+        figure, axis = plt.subplots(figsize=(8, 4))
+        players = (("loss_D", "D", BLUE), ("loss_C", "C", GREEN), ("loss_G", "G", ORANGE), ("loss_E", "E", PINK))
+        for name, label, colour in players:
+            ours(axis, runs, results_dir, name, label, colour)
+        axis.set(xlabel="epoch", ylabel="loss", yscale="log", title=f"CVAE-GAN as described ({length(runs)})")
+        axis.legend(fontsize=9, ncols=4)
+        caption = "Losses of the four players of the algorithm that the report describes; the author did not train it."
+        save_figure(figure, path, caption)
+
+
+def digit_shares(records, results_dir, path):
+    """Shares of the digits among the samples: real, the author's grids, and every seed of ours."""
+    rows = [("the author's GAN, epoch 200", shares_of_grid("gan", 200))]
+    rows += [(f"GAN, seed {r.seed}", shares_of_record(r)) for r in best(records, GAN)]
+    rows += [(f"the author's DCGAN, epoch {epoch}", shares_of_grid("dcgan", epoch)) for epoch in (50, 100)]
+    rows += [(f"DCGAN as in the code, seed {r.seed}", shares_of_record(r)) for r in best(records, DCGAN)]
+    rows += [(f"DCGAN as described, seed {r.seed}", shares_of_record(r)) for r in best(records, RADFORD)]
+    if len(rows) < 4:
+        return
+    values = 100 * np.array([shares for _, shares in rows])
+    with style():
+        figure, axis = plt.subplots(figsize=(8, 0.8 + 0.36 * len(rows)))
+        axis.imshow(values, cmap="Blues", vmin=0, vmax=75, aspect="auto")
+        for (i, j), share in np.ndenumerate(values):
+            axis.text(
+                j, i, f"{share:.0f}", ha="center", va="center", color="white" if share > 40 else "black", fontsize=9
+            )
+        axis.set(xticks=range(10), yticks=range(len(rows)), yticklabels=[name for name, _ in rows], xlabel="digit")
+        axis.grid(False)
+        axis.spines[:].set_visible(False)
+        nets = {"GAN": GAN, "DCGAN as in the code": DCGAN, "DCGAN as described": RADFORD}
+        lengths = [f"{words}: {length(best(records, net))}" for words, net in nets.items() if best(records, net)]
+        caption = (
+            "Per cent of the samples by digit: of the author's grids by nearest neighbours, of ours by the judge. "
+            f"{'; '.join(lengths)}."
+        )
+        save_figure(figure, path, caption)
+
+
+def shares_of_grid(run, epoch) -> list[float]:
+    return [author.grid(run, epoch)[f"share_{digit}"] for digit in range(10)]
+
+
+def shares_of_record(record) -> list[float]:
+    return [record.metrics[f"share_{digit}"] for digit in range(10)]
+
+
+def distances(records, results_dir, path):
+    """Claim 42: Fréchet distance by epoch, DCGAN and GAN at one batch and learning rate."""
+    nets = {
+        "GAN": (GAN, BLUE, "-"), "GAN, DCGAN's batch and rate": (variant(GAN, "dcgan_settings"), BLUE, ":"),
+        "DCGAN, as in the code": (DCGAN, ORANGE, "-"), "DCGAN, as described": (RADFORD, ORANGE, "--"),
+        "VAE": (VAE, GREEN, "-"), "CVAE-GAN, as in the code": (CVAE, PINK, "-"),
+        "CVAE-GAN, as described": (BAO, PINK, "--"),
+    }  # fmt: skip
+    with style():
+        figure, axis = plt.subplots(figsize=(8, 4.2))
+        for label, (net, colour, line) in nets.items():
+            for place, record in enumerate(best(records, net)):
+                arrays = scores(record, results_dir)
+                shown = label if place == 0 else None
+                axis.plot(
+                    arrays["frechet_epochs"], arrays["frechet_curve"], line, color=colour, label=shown, marker="."
+                )
+        if not axis.lines:
+            plt.close(figure)
+            return
+        axis.set(xlabel="epoch", ylabel="Fréchet distance, judge features", xscale="log", yscale="log")
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.legend(fontsize=8, ncols=2)
+        caption = "Fréchet distance to the test digits by epoch, of fewer samples than in the tables; one line a seed."
+        save_figure(figure, path, caption)
+
+
+def demonstration(records, results_dir, path):
+    """Section 3.2: zeros inserted, the fractionally strided and the wide convolution of one map with one kernel."""
+    found = select(records, experiment="formulas")
+    if not found:
+        return
+    arrays = scores(found[0], results_dir)
+    panels = (
+        ("demo_input", "input"), ("demo_kernel", "kernel"), ("demo_wide", "wide: every overlap"),
+        ("demo_zeros_inserted", "zeros inserted, stride 2"),
+        ("demo_fractional", "fractionally strided: wide after zeros"),
+    )  # fmt: skip
+    with style():
+        figure = plt.figure(figsize=(8, 5.6))
+        places = [(0, 0, 2), (0, 2, 2), (0, 4, 2), (1, 0, 3), (1, 3, 3)]
+        grid = figure.add_gridspec(2, 6)
+        for (name, title), (i, j, width) in zip(panels, places, strict=True):
+            axis, values = figure.add_subplot(grid[i, j : j + width]), arrays[name]
+            axis.imshow(values, cmap="cividis", vmin=0)
+            for (y, x), value in np.ndenumerate(values):
+                bright = value > 0.6 * values.max()
+                axis.text(
+                    x, y, f"{value:.2g}", ha="center", va="center", fontsize=8, color="black" if bright else "white"
+                )
+            axis.set(title=f"{title}\n{len(values)} x {len(values)}", xticks=[], yticks=[])
+            axis.grid(False)
+        caption = (
+            "Section 3.2: a wide and a fractionally strided convolution of one 3 x 3 map with one 3 x 3 kernel. With "
+            "stride 1 no zeros are inserted and the two are the same."
+        )
+        save_figure(figure, path, caption)

@@ -1,0 +1,123 @@
+"""GAN and DCGAN on digits (report, sections 3.1, 3.2 and 4): do they collapse, which is better, which more stable?
+
+    python reproductions/guo/gan.py --model=gan --variant=as_code --seed=1,2,3
+    python reproductions/guo/gan.py --model=dcgan --variant=one_step
+
+gan: as_code minimises -log D(G(z)); as_described the text's log(1 - D(G(z))). dcgan: as_code pools, has dense layers,
+no batch norm in D, and moves D three times a step; as_described keeps the text's five rules. The other variants change
+one thing at a time: from as_code one_step, strided, batch_norm, saturating (dcgan) and latent_2, dcgan_settings, lr_*,
+batch_* (gan); from as_described three_steps, printed_rates.
+"""
+
+from absl import flags
+
+from common import experiment
+from common.nets.precision import precision
+from common.training.fit import fit
+from reproductions.guo import evaluation, models_gan, watch
+
+flags.DEFINE_list("model", ["gan", "dcgan"], "gan, dcgan.")
+FLAGS = flags.FLAGS
+
+MEASURED = {"samples": 10_000, "curve_samples": 2_000, "drawn": ()}  # drawn: epochs; () is after each quarter
+GAN = {
+    "networks": "dense", "latent": 64, "learning_rate": 2e-4, "beta_1": 0.9, "d_steps": 1, "saturating": True,
+    "init": "torch", "epochs": 200, "batch": 100, "precision": "float32", "program_steps": 50,
+}  # fmt: skip
+# What the text leaves open is Radford et al.'s: learning rate, beta_1, initial weights, and their non-saturating loss.
+DCGAN = GAN | {
+    "networks": "radford", "latent": 100, "beta_1": 0.5, "saturating": False, "init": "dcgan", "epochs": 100,
+    "batch": 128, "program_steps": 1,
+}  # fmt: skip
+GAN_CODE = {"saturating": False}
+DCGAN_CODE = {"networks": "pooled", "learning_rate": 3e-4, "beta_1": 0.9, "d_steps": 3, "init": "torch"}
+NAMES = {"discriminator": "d_loss", "generator": "g_loss"}  # of the losses, in records as in the author's logs
+
+EXPERIMENT = experiment.Experiment(
+    text="guo",
+    name="gan",
+    script=__file__,
+    models=models_gan.__file__,
+    evaluation=("epochs", "samples", "curve_samples"),
+    options={"gan": GAN | MEASURED, "dcgan": DCGAN | MEASURED},
+    scales={
+        "smoke": {
+            "gan": {"epochs": 4, "samples": 200, "curve_samples": 100},
+            "dcgan": {"epochs": 1, "batch": 64, "samples": 100, "curve_samples": 100},
+        },
+        "cpu": {"dcgan": {"epochs": 6, "precision": "bfloat16"}},
+    },
+    variants={
+        "as_described": {},
+        "as_code": {"gan": GAN_CODE, "dcgan": DCGAN_CODE},
+        "latent_2": {"gan": GAN_CODE | {"latent": 2}},
+        "dcgan_settings": {"gan": GAN_CODE | {"batch": 128, "learning_rate": 3e-4}},
+        **{f"lr_{rate:g}": {"gan": GAN_CODE | {"learning_rate": rate}} for rate in (1e-4, 4e-4)},
+        **{f"batch_{size}": {"gan": GAN_CODE | {"batch": size}} for size in (50, 200)},
+        "one_step": {"dcgan": DCGAN_CODE | {"d_steps": 1}},
+        "strided": {"dcgan": DCGAN_CODE | {"networks": "strided"}},
+        "batch_norm": {"dcgan": DCGAN_CODE | {"networks": "pooled_norm"}},
+        "saturating": {"dcgan": DCGAN_CODE | {"saturating": True}},
+        "three_steps": {"dcgan": {"d_steps": 3}},
+        "printed_rates": {"dcgan": {"learning_rate": 3e-4, "beta_1": 0.9}},
+    },
+    datasets={"smoke": "digits", "cpu": "mnist", "paper": "mnist"},
+)
+OF_THE_NET = ("networks", "latent", "learning_rate", "beta_1", "d_steps", "saturating", "init")
+
+
+def trained(settings, images, work):
+    """(float32 game, log {name: [epochs]}, steps, Course, AtEpochs) after the training that `settings` ask for."""
+    epochs = settings["epochs"]
+    snapshots = {*watch.quarters(epochs, settings["drawn"]), *watch.along(epochs)}
+
+    def build():
+        return models_gan.GAN(images.train, **{name: settings[name] for name in OF_THE_NET})
+
+    with precision(settings["precision"]):
+        game = settings.build(build)
+    course, at = watch.Course(work), watch.AtEpochs(work, game.generator, snapshots)
+    steps = epochs * max(1, len(images.train) // settings["batch"])
+    log = fit(
+        game, steps=steps, batch=settings["batch"], seed=settings.seed, work=work, jit=settings.jit,
+        program_steps=settings["program_steps"], callbacks=[course, at],
+    )  # fmt: skip
+    return evaluation.in_float32(build, game), log, steps, course, at
+
+
+def run(settings, images, work):
+    """Losses, samples on the way and at the end, their quality by the judge, and the latent space."""
+    evaluation.labelled(images)
+    game, log, steps, course, at = trained(settings, images, work)
+    judge, seed = evaluation.judge_of(images), settings.seed
+    z = evaluation.normal(settings["samples"], game.latent, seed)
+    metrics, arrays = evaluation.on_the_way(
+        game, at, (z,), images, judge, settings, grids=settings.variant in ("as_code", "as_described")
+    )
+    with evaluation.drawing(game) as picture:
+        fake = evaluation.drawn(picture, z)
+        found, arrays["sample_labels"] = evaluation.quality(fake, images, judge)
+        found |= evaluation.latent_space(picture, game.latent, judge, seed, min(evaluation.FEW, len(z)))
+    with evaluation.drawing(game, training=False) as picture:
+        found["frechet_inference"] = evaluation.frechet(evaluation.drawn(picture, z), images, judge)
+    metrics |= found | evaluation.course(log, NAMES | {"D_x": "D_x", "D_Gz": "D_Gz"})
+    for network in (game.discriminator, game.generator):
+        metrics[f"parameters_{network.name}"] = evaluation.parameters(network)
+    arrays |= evaluation.curves(log, NAMES) | course.curves(NAMES)
+    return experiment.Outcome(
+        metrics, arrays, f"judge, {len(fake)} samples by batch statistics", steps,
+        notes=evaluation.deviations(images, settings),
+    )  # fmt: skip
+
+
+def main():
+    for model in FLAGS.model:
+        own = [name for name, changes in EXPERIMENT.variants.items() if model in changes or name == "as_described"]
+        if model in EXPERIMENT.options and FLAGS.variant in EXPERIMENT.variants:
+            experiment.one_of(f"variant of {model}", FLAGS.variant, own)
+        for seed in experiment.seeds():
+            experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed))
+
+
+if __name__ == "__main__":
+    experiment.main(main)

@@ -1,0 +1,166 @@
+"""Pictures: F2, F4, F6, F7, F9, F10, F12 and F13 of the report, drawn from the arrays of the lowest seed's record.
+
+Grids have eight pictures a row and two pixels between them, as the author's, whose own pictures are not repeated here.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
+from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, best, scores, whole
+
+DIGIT_COLOURS = (*COLOURS[:6], "#882255", COLOURS[7], "#888888", "#7A7A00")  # without yellow, pale on white
+MARKS = "osv^D<>pPX"
+
+
+def draw(records, results_dir: str | Path) -> None:
+    """All pictures for which there are records, into <results>/guo."""
+    folder = Path(results_dir) / "guo"
+    first = {net: next(iter(best(records, net)), None) for net in (GAN, DCGAN, RADFORD, FACES, VAE, CVAE, BAO)}
+    drawings = (
+        (GAN, gan_samples, "figure_02_gan_samples"),
+        (FACES, faces, "figure_06_faces"),
+        (VAE, latents, "figure_07_vae_latents"),
+        (VAE, manifold, "figure_09_vae_manifold"),
+        (VAE, vae_samples, "figure_10_vae_samples"),
+        (CVAE, cvae_gan_samples, "figure_12_cvae_gan_samples"),
+        (BAO, cvae_gan_samples, "figure_12_as_described"),
+        (CVAE, styles_and_walks, "figure_13_cvae_gan"),
+        (BAO, styles_and_walks, "figure_13_as_described"),
+    )
+    for net, drawing, name in drawings:
+        if first[net]:
+            drawing(first[net], scores(first[net], results_dir), folder / f"{name}.png")
+    dcgans = {words: first[net] for net, words in ((DCGAN, "as in the code"), (RADFORD, "as described")) if first[net]}
+    if dcgans:
+        dcgan_samples(dcgans, results_dir, folder / "figure_04_dcgan_samples.png")
+
+
+def origin(record) -> str:
+    """ "as_code, cpu scale, seed 1, 20 of 200 epochs": the run behind a picture."""
+    count = record.settings["options"]["epochs"]
+    return f"{record.settings['variant']}, {record.scale} scale, seed {record.seed}, {count} of {whole(record)} epochs"
+
+
+def panels(figure_size, grids: list[tuple[str, np.ndarray]], rows: int, path, caption):
+    """Pictures with titles, (title, picture) each, side by side in so many rows."""
+    with style():
+        figure, axes = plt.subplots(rows, -(-len(grids) // rows), figsize=figure_size, squeeze=False)
+        for axis, (title, grid) in zip(axes.flat, grids, strict=False):
+            axis.imshow(grid, cmap="gray", vmin=0, vmax=255)
+            axis.set_title(title)
+        for axis in axes.flat:
+            axis.set_axis_off()
+        return save_figure(figure, path, caption)
+
+
+def quarters(arrays, count, prepare=lambda images: images) -> list[tuple[str, np.ndarray]]:
+    """[("Epoch 50", grid), ...] of the four moments at which samples are kept, eight pictures a row."""
+    return [
+        (f"Epoch {epoch}", image_grid(prepare(arrays[f"grid_q{q}"][:count]), 8))
+        for q, epoch in enumerate(arrays["grid_epochs"], start=1)
+    ]
+
+
+def gan_samples(record, arrays, path):
+    """F2: 100 samples of the GAN after each quarter of the epochs."""
+    panels((8, 12), quarters(arrays, 100), 2, path, f"Fig. F2: samples of the GAN ({origin(record)}).")
+
+
+def dcgan_samples(nets, results_dir, path):
+    """F4: 96 samples of the DCGAN after half and all of the epochs, as in the code and as described."""
+    grids = []
+    for words, record in nets.items():
+        half_and_whole = quarters(scores(record, results_dir), 96)[1::2]
+        grids += [(f"{words}, {title.lower()}", grid) for title, grid in half_and_whole]
+    lines = "; ".join(f"{words}: {origin(record)}" for words, record in nets.items())
+    caption = (
+        f"Fig. F4: samples of the DCGAN, {lines}. The author's show 3s and 8s only; the text describes another network."
+    )
+    panels((8, 6 * len(nets)), grids, len(nets), path, caption)
+
+
+def faces(record, arrays, path):
+    """F6: 64 real faces beside 64 generated ones from fixed noise."""
+    grids = [(name, image_grid(arrays[key][:64], 8)) for name, key in (("real", "real"), ("generated", "grid_q4"))]
+    caption = f"Fig. F6: real and generated faces ({origin(record)}; {record.stand_in or record.data['name']})."
+    panels((8, 4.4), grids, 1, path, caption)
+
+
+def latents(record, arrays, path):
+    """F7: sampled latents of the test images after the last epoch, rotated by a principal component analysis."""
+    z, labels = arrays["scatter_z"].astype(float), arrays["scatter_labels"]
+    z = PCA(2).fit_transform(z)
+    with style():
+        figure, axis = plt.subplots(figsize=(8, 6.5))
+        for digit in np.unique(labels):
+            of_digit = z[labels == digit]
+            axis.plot(*of_digit.T, MARKS[digit], color=DIGIT_COLOURS[digit], markersize=3, alpha=0.35, linestyle="",
+                      markeredgewidth=0)  # fmt: skip
+            axis.text(*np.median(of_digit, axis=0), str(digit), ha="center", va="center", fontsize=15, weight="bold",
+                      color=DIGIT_COLOURS[digit], bbox={"boxstyle": "circle,pad=.15", "fc": "white", "ec": "none",
+                                                        "alpha": 0.85}, zorder=5)  # fmt: skip
+        axis.set(xlabel="first component", ylabel="second component", aspect="equal")
+        caption = (
+            f"Fig. F7: sampled latents of {len(z):,} test images ({origin(record)}); the number is a digit's median. "
+            "Of two latents the analysis is a rotation only."
+        )
+        save_figure(figure, path, caption)
+
+
+def manifold(record, arrays, path):
+    """F9: decodes of the 20 x 20 quantiles of the prior; the row is the second latent."""
+    caption = (
+        f"Fig. F9: pictures over the 20 x 20 quantiles (.05 to .95) of the prior, weights of the best epoch "
+        f"({origin(record)}). Sign and rotation of latents differ between trainings."
+    )
+    with style():
+        figure, axis = plt.subplots(figsize=(8, 8))
+        axis.imshow(image_grid(arrays["manifold"], 20, separator=0), cmap="gray")
+        axis.set_axis_off()
+        save_figure(figure, path, caption)
+
+
+def stretched(images) -> np.ndarray:
+    """Grey values of a whole grid from its smallest to its largest, as the author's pictures of the VAE have them."""
+    low, high = float(images.min()), float(images.max())
+    return (images.astype(float) - low) / max(high - low, 1.0)
+
+
+def vae_samples(record, arrays, path):
+    """F10: 64 decodes of prior draws after each quarter of the epochs."""
+    caption = (
+        f"Fig. F10: samples of the VAE, grey values stretched for each grid as the author's are ({origin(record)})."
+    )
+    panels((8, 8.6), quarters(arrays, 64, prepare=stretched), 2, path, caption)
+
+
+def cvae_gan_samples(record, arrays, path):
+    """F12: 96 samples for the digits 0 to 9 in turn after each quarter of the epochs."""
+    caption = (
+        f"Fig. F12: samples of the CVAE-GAN for the digits 0 to 9 in turn ({origin(record)}), grey values stretched as "
+        "the author's are."
+    )
+    panels((8, 12), quarters(arrays, 96, prepare=stretched), 2, path, caption)
+
+
+def styles_and_walks(record, arrays, path):
+    """F13: a row a digit of eight prior draws; walks between two test images; one z a row under ten labels."""
+    grids = [
+        ("(a) one digit a row,\neight draws of z", tiled(arrays["classes"])),
+        ("(b) from a real image (left)\nto another (right)", tiled(arrays["walk"])),
+        ("(c) one z a row,\nten labels", tiled(arrays["labels_swapped"])),
+    ]
+    caption = (
+        f"Fig. F13: CVAE-GAN ({origin(record)}). Where z matters, the rows of (a) vary and those of (c) differ. In (b) "
+        "z and label move together."
+    )
+    panels((8, 3.6), grids, 1, path, caption)
+
+
+def tiled(pictures) -> np.ndarray:
+    """[rows, columns, H, W] as one grid."""
+    rows, columns = pictures.shape[:2]
+    return image_grid(pictures.reshape(rows * columns, *pictures.shape[2:]), columns)

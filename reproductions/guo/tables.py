@@ -1,0 +1,271 @@
+"""The room's tables, made from records: `make` is called by `python -m common.reporting tables`.
+
+The author's numbers stand in rows of their own, named "the author's ...". Those grids hold 64 to 100 images, whose
+digits are named by nearest neighbours, so a Fréchet distance is not given for them.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.reporting.claims import Measurement
+from common.reporting.tables import Table, with_spread
+from reproductions.guo import author, figures, pictures, tables_logs, values
+from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, VAE_TEXT, best, epochs, variant
+
+SAMPLES = {  # column: (metric of a record, statistic of the author's grids or None)
+    "Fréchet": ("frechet", None),
+    "precision": ("precision", None),
+    "recall": ("recall", None),
+    "H, nats": ("label_entropy_nats", "label_entropy_nats"),
+    "K": ("classes", None),
+    "edge variance": ("edge_variance", "edge_variance"),
+    "grey": ("grey_fraction", "grey_fraction"),
+    "border": ("border_mean", "border_mean"),
+    "nearest real": ("nearest_test", "nearest_real"),
+    "nearest other": ("nearest_within", "nearest_within"),
+}
+NAMES = {
+    GAN: "GAN", variant(GAN, "latent_2"): "GAN, 2 latents", DCGAN: "DCGAN, as in the code",
+    RADFORD: "DCGAN, as described", VAE: "VAE", VAE_TEXT: "VAE, lr 1e-4", variant(VAE, "latent_32"): "VAE, 32 latents",
+    CVAE: "CVAE-GAN, as in the code", BAO: "CVAE-GAN, as described",
+}  # fmt: skip
+
+
+def make(records, results_dir: str | Path) -> None:
+    """Write tables and figures below <results>/guo; what has no record yet is left out."""
+    folder = Path(results_dir) / "guo"
+    made = {
+        "samples": samples(records),
+        "collapse": collapse(records),
+        "why_the_dcgan_collapses": dcgan_ablation(records),
+        "why_the_cvae_gan_collapses": cvae_gan_ablation(records),
+        "saturating_loss": saturating(records),
+        "vae_blur": vae_sweep(records),
+        "faces": faces(records),
+        "gan_settings": settings(records),
+        "requested_digits": requested_digits(records),
+        "author_vae_epochs": tables_logs.by_value(records, results_dir),
+        "author_ranges": tables_logs.by_range(records, results_dir),
+        "author_trends": tables_logs.trends(records, results_dir),
+    }
+    for name, table in made.items():
+        if table is not None and table.rows:
+            table.write(folder / name)
+    figures.draw(records, results_dir)
+    pictures.draw(records, results_dir)
+
+
+def cell(runs, metric: str) -> str | None:
+    """Mean of a metric over the seeds with its spread, or None where no run has it."""
+    found = Measurement(tuple(r.metrics[metric] for r in runs if metric in r.metrics))
+    return with_spread(found.mean, found.spread) if found.values else None
+
+
+def row(records, net, metrics, name=None) -> list | None:
+    """[name, seeds, epochs, metrics ...] of a net at its largest scale, or None without records."""
+    runs = best(records, net)
+    if not runs:
+        return None
+    scale = f"{epochs(runs[0])} ({runs[0].scale})"
+    return [name or NAMES[net], len(runs), scale, *(cell(runs, metric) for metric in metrics)]
+
+
+def table(title, columns, rows, *notes) -> Table | None:
+    """A table of the rows that are not None; None without any."""
+    rows = [each for each in rows if each is not None]
+    return Table(title, columns, rows, list(notes)) if rows else None
+
+
+HEAD = ["net", "seeds", "epochs (scale)"]
+
+
+def samples(records) -> Table | None:
+    """Every measure of every net on digits, the real digits, and the author's grids."""
+    metrics = [metric for metric, _ in SAMPLES.values()]
+    rows = [row(records, net, metrics) for net in NAMES]
+    known = next((best(records, net)[0] for net in NAMES if best(records, net)), None)
+    if known is None:
+        return None
+    real = {"frechet_test_halves" if m == "frechet" else f"{m}_test": m for m in metrics}
+    of_real = {m: known.metrics.get(name) for name, m in real.items()}
+    rows.append(["real test digits", "", "", *(of_real[m] for m in metrics)])
+    for (run, epoch), found in author.grids().items():
+        if run in author.RUNS and epoch == author.EPOCHS[run]:
+            cells = [found.get(statistic) for _, statistic in SAMPLES.values()]
+            rows.append([f"the author's {run.replace('_', '-').upper()} grid", "", f"{epoch}", *cells])
+    return table(
+        "Samples of every net, measured", [*HEAD, *SAMPLES], rows,
+        "Fréchet distance, precision and recall in the features of a judge; of real digits: the distance of the two "
+        "halves of the test set. H: entropy of the judged digits (at most 2.303); K: digits with at least 1 %. Edge "
+        "variance alone misleads, for speckle raises it; grey fraction and light at the border stand beside it. "
+        "Nearest: mean Euclidean distances over the pixels.",
+    )  # fmt: skip
+
+
+def collapse(records) -> Table | None:
+    """Collapse counted over seeds: how many of n, with the digits' entropy of every seed."""
+    rows = []
+    for net in (GAN, DCGAN, RADFORD, *(variant(DCGAN, name) for name in DCGAN_CHANGES), VAE, CVAE, BAO):
+        runs = best(records, net)
+        if not runs:
+            continue
+        m = [r.metrics for r in runs]
+        rows.append([
+            "/".join(net.split("/")[1:]), len(runs), f"{epochs(runs[0])} ({runs[0].scale})",
+            f"{sum(map(values.few_classes, m))} of {len(m)}", f"{sum(map(values.all_classes, m))} of {len(m)}",
+            " ".join(f"{each['classes']:.0f}" for each in m),
+            " ".join(f"{each['label_entropy_nats']:.2f}" for each in m),
+        ])  # fmt: skip
+    if not rows:
+        return None
+    for run, epoch in (("gan", 200), ("dcgan", 50), ("dcgan", 100), ("vae", 200), ("cvae_gan", 200)):
+        found = author.grid(run, epoch)
+        seen = sum(found[f"share_{digit}"] >= 0.01 for digit in range(10))
+        rows.append(
+            [f"the author's {run} grid", 1, str(epoch), "", "", str(seen), f"{found['label_entropy_nats']:.2f}"]
+        )
+    return table(
+        "Collapse, counted over seeds",
+        [*HEAD, "fewer than 5 digits", "9 digits or more, H >= 2", "K by seed", "H by seed, nats"], rows,
+        "A digit counts from 1 % of the samples on; of a grid of some hundred images that is one image.",
+    )  # fmt: skip
+
+
+DCGAN_CHANGES = ("one_step", "strided", "batch_norm", "saturating")
+CHANGE_WORDS = {
+    "one_step": "one step of D for one of G", "strided": "strides instead of pooling", "batch_norm": "batch norm in D",
+    "saturating": "saturating loss", "three_steps": "three steps of D for one of G",
+    "printed_rates": "the printed lr 3e-4 and beta1 .9",
+}  # fmt: skip
+
+
+def dcgan_ablation(records) -> Table | None:
+    """Why the MNIST DCGAN collapses: one change each from the code, and from the description back."""
+    metrics = ("classes", "label_entropy_nats", "frechet", "precision", "d_loss_last", "g_loss_last", "g_loss_slope",
+               "D_Gz_last")  # fmt: skip
+    nets = [(DCGAN, "as in the code")] + [(variant(DCGAN, c), f"code, but {CHANGE_WORDS[c]}") for c in DCGAN_CHANGES]
+    nets += [(RADFORD, "as described")]
+    nets += [(variant(RADFORD, c), f"described, but {CHANGE_WORDS[c]}") for c in CHANGE_WORDS if c not in DCGAN_CHANGES]
+    rows = []
+    for net, words in nets:
+        found = row(records, net, metrics, words)
+        if found:
+            runs = best(records, net)
+            count = f"{sum(values.few_classes(r.metrics) for r in runs)} of {len(runs)}"
+            rows.append([*found[:3], count, *found[3:]])
+    return table(
+        "Why the DCGAN on digits collapses", [*HEAD, "collapsed", "K", "H, nats", "Fréchet", "precision", "d_loss",
+                                              "g_loss", "g slope", "D(G(z))"], rows,
+        "One change each. Collapsed: fewer than five digits with 1 %. Losses: means of the last ten epochs (of shorter "
+        "runs the last fifth); slope: nats an epoch.",
+    )  # fmt: skip
+
+
+CVAE_WORDS = {
+    CVAE: "as in the code", variant(CVAE, "kl_batch_mean"): "code, but KL averaged over the batch (weight 1/B)",
+    variant(CVAE, "kl_scaled"): "code, but KL at the weight of the ELBO (1/(392 B))", BAO: "as described (Bao et al.)",
+    variant(BAO, "no_features"): "described, without pairwise features",
+    variant(BAO, "no_gd"): "described, without L_GD", variant(BAO, "no_gc"): "described, without L_GC",
+    variant(BAO, "no_discriminator"): "described, without D",
+    variant(BAO, "no_classifier"): "described, without C", variant(BAO, "pixels_only"): "described, pixels only",
+}  # fmt: skip
+
+
+def cvae_gan_ablation(records) -> Table | None:
+    """Why the CVAE-GAN collapses: the weight of the KL; then the algorithm part by part."""
+    metrics = ("within_class_variance_ratio", "z_explained", "test_kl_nats", "active_units", "requested_accuracy",
+               "reconstruction_mse", "frechet", "precision", "recall", "edge_variance")  # fmt: skip
+    class_mean = cell(best(records, CVAE) or best(records, BAO), "class_mean_mse")
+    return table(
+        "Why the CVAE-GAN collapses", [*HEAD, "variance in a digit", "by z", "KL, nats", "active", "requested digit",
+                                       "error", "Fréchet", "precision", "recall", "edge variance"],
+        [row(records, net, metrics, words) for net, words in CVAE_WORDS.items()],
+        "Variance in a digit and variance by z: over that of the real digits. KL an image; active: latents whose mean "
+        f"moves. Error: mean squared, a pixel, of G(E(x), c); the mean image of the class has {class_mean}. In the "
+        "code a mean over pixels and images stands beside a KL summed over the batch: 392 B times the ELBO's weight.",
+    )  # fmt: skip
+
+
+def saturating(records) -> Table | None:
+    """The text's generator loss against the code's, for both GANs."""
+    metrics = ("frechet", "precision", "recall", "label_entropy_nats", "classes", "d_loss_last", "g_loss_last",
+               "D_Gz_last")  # fmt: skip
+    nets = {
+        GAN: "GAN, -log D(G(z)) (code)", variant(GAN, "as_described"): "GAN, log(1 - D(G(z))) (text)",
+        DCGAN: "DCGAN, -log D(G(z)) (code)", variant(DCGAN, "saturating"): "DCGAN, log(1 - D(G(z))) (text)",
+    }  # fmt: skip
+    return table(
+        "Saturating against non-saturating loss", [*HEAD, "Fréchet", "precision", "recall", "H, nats", "K", "d_loss",
+                                                   "g_loss", "D(G(z))"],
+        [row(records, net, metrics, words) for net, words in nets.items()],
+        "The report prints the saturating loss; its code minimises the other. g_loss is the loss that is minimised, so "
+        "its values compare within a kind only. One draw's gradients differ by the factor D / (1 - D).",
+    )  # fmt: skip
+
+
+def vae_sweep(records) -> Table | None:
+    """Size of z, weight of the KL, likelihood and learning rate of the VAE."""
+    metrics = ("edge_variance", "grey_fraction", "frechet", "precision", "recall", "test_loss_nats",
+               "test_reconstruction_nats", "test_kl_nats", "test_z_neighbour_accuracy")  # fmt: skip
+    words = {
+        "as_code": "2 latents, beta 1, Bernoulli, lr 1e-3", "latent_10": "10 latents", "latent_32": "32 latents",
+        "beta_4": "beta 4", "beta_0.25": "beta .25", "squared_error": "squared error", "lr_0.003": "lr 3e-3",
+        "lr_0.0003": "lr 3e-4", "as_text": "lr 1e-4 (the text's)",
+    }  # fmt: skip
+    return table(
+        "What makes the VAE's pictures blurred", [*HEAD, "edge variance", "grey", "Fréchet", "precision", "recall",
+                                                  "test loss", "reconstruction", "KL", "5-NN of z"],
+        [row(records, variant(VAE, name), metrics, text) for name, text in words.items()],
+        "One change each from the first row. Losses in nats an image; of squared error they are another likelihood's. "
+        f"Edge variance of real digits {cell(best(records, VAE), 'edge_variance_test')}.",
+    )  # fmt: skip
+
+
+def faces(records) -> Table | None:
+    """The DCGAN on faces and its ablations, on stand-in data."""
+    metrics = ("frechet", "precision", "recall", "edge_ratio", "pairwise_ratio", "duplicated_pairs", "d_loss_last",
+               "g_loss_last")  # fmt: skip
+    words = {"as_described": "tutorial DCGAN (text and code)", "no_batch_norm": "without batch norm",
+             "mnist_net": "the MNIST code's network at 64 x 64", "flips": "with mirrored faces"}  # fmt: skip
+    runs = best(records, FACES)
+    notes = [f"Stand-in data, not the author's crawl: {runs[0].stand_in or runs[0].data['name']}."] if runs else []
+    halves = f"{cell(runs, 'frechet_halves')}" if runs else ""
+    return table(
+        "Faces", [*HEAD, "Fréchet", "precision", "recall", "edge ratio", "pairwise ratio", "duplicates", "d_loss",
+                  "g_loss"],
+        [row(records, variant(FACES, name), metrics, text) for name, text in words.items()],
+        *notes,
+        f"Fréchet distance between real faces, training against held-out: {halves}. Edge ratio and pairwise ratio: "
+        "generated over real. Features of a network trained here to tell by how much a face is turned.",
+    )  # fmt: skip
+
+
+def settings(records) -> Table | None:
+    """Claim 35: learning rate and batch size of the GAN around the printed setting."""
+    words = {"as_code": "lr 2e-4, batch 100 (printed)", "lr_0.0001": "lr 1e-4", "lr_0.0004": "lr 4e-4",
+             "batch_50": "batch 50", "batch_200": "batch 200", "dcgan_settings": "lr 3e-4, batch 128"}  # fmt: skip
+    metrics = ("frechet", "precision", "recall", "label_entropy_nats", "d_loss_last", "g_loss_last", "epochs_to_best")
+    return table(
+        "Learning rate and batch of the GAN", [*HEAD, "Fréchet", "precision", "recall", "H, nats", "d_loss", "g_loss",
+                                               "epochs to within 10 % of the best"],
+        [row(records, variant(GAN, name), metrics, text) for name, text in words.items()],
+        "The report speaks of a grid search; its code has no trace of one.",
+    )  # fmt: skip
+
+
+def requested_digits(records) -> Table | None:
+    """Share of the requested digits that came, digit by digit, ours and on the author's grids."""
+    metrics = ["requested_accuracy", *(f"requested_accuracy_{digit}" for digit in range(10))]
+    rows = [row(records, net, metrics) for net in (CVAE, BAO)]
+    if not any(rows):
+        return None
+    for epoch in (50, 100, 150, 200):
+        found, asked = author.grid("cvae_gan", epoch), np.bincount(author.grid_labels(epoch), minlength=10)
+        cells = [f"{found['requested_accuracy']:.3f}", *(f"{found[m]:.2f} of {n}" for m, n in
+                                                         zip(metrics[1:], asked, strict=True))]  # fmt: skip
+        rows.append(["the author's grid", "", str(epoch), *cells])
+    return table(
+        "The requested digit, as shares", [*HEAD, "all", *map(str, range(10))], rows,
+        "Ours by the judge, 10,000 samples; the author's by nearest neighbours, with the number asked for.",
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""The author's epochs beside ours. The VAE's losses are compared by value; those of the adversarial games by range and
+trend, never by value: they depend on how far two players are from each other, not on how good the pictures are.
+"""
+
+import numpy as np
+from scipy import stats
+
+from common.reporting.tables import Table
+from reproductions.guo import author
+from reproductions.guo.chosen import CVAE, DCGAN, FACES, GAN, VAE, best, scores
+
+NETS = {"gan": GAN, "dcgan": DCGAN, "faces": FACES, "vae": VAE, "cvae_gan": CVAE}
+LOSSES = {
+    "gan": ("d_loss", "g_loss", "D_x", "D_Gz"),
+    "dcgan": ("d_loss", "g_loss", "D_x", "D_Gz"),
+    "faces": ("d_loss", "g_loss", "D_x", "D_Gz"),
+    "cvae_gan": ("loss_D", "loss_C", "loss_G"),
+}
+OF_VAE = ("loss", "test_loss", "test_reconstruction", "test_kl")
+WINDOWS = ((1, 5), (6, 10), (16, 20), (41, 50), (91, 100), (191, 200))  # epochs from 1
+POINTS = (1, 2, 5, 10, 20, 30, 50, 100, 150, 200)
+
+
+def curves(records, results_dir, run: str, name: str) -> np.ndarray:
+    """Epoch means of one loss of our runs of the author's code: [seeds, epochs]; [0, 0] without records."""
+    found = []
+    for record in best(records, NETS[run]):
+        arrays = scores(record, results_dir)
+        if f"curve_{name}" in arrays:
+            found.append(arrays[f"curve_{name}"].astype(np.float64))
+    shortest = min(map(len, found), default=0)
+    return np.array([curve[:shortest] for curve in found]).reshape(len(found), shortest)
+
+
+def origin(records, runs) -> str:
+    """Which runs the numbers come from."""
+    parts = []
+    for run in runs:
+        found = best(records, NETS[run])
+        if found:
+            parts.append(f"{run}: {found[0].scale} scale, {found[0].data['name']}, {len(found)} seeds")
+    return "Ours: " + "; ".join(parts) + "."
+
+
+def by_value(records, results_dir) -> Table | None:
+    """The VAE after some epochs: the author's loss, our mean and range over seeds, the difference, nats an image."""
+    rows = []
+    for name in OF_VAE:
+        theirs, ours = author.by_epoch("vae", name), curves(records, results_dir, "vae", name)
+        for epoch in POINTS:
+            if epoch <= min(ours.shape[1], len(theirs)):
+                at = ours[:, epoch - 1]
+                mean = float(at.mean())
+                rows.append([name, epoch, float(theirs[epoch - 1]), mean, float(at.min()), float(at.max()),
+                             mean - float(theirs[epoch - 1])])  # fmt: skip
+    if not rows:
+        return None
+    notes = [
+        origin(records, ["vae"]),
+        "Nats an image. loss: training, of the author the mean of five printed batches an epoch, of ours all batches.",
+    ]
+    columns = ["loss", "epoch", "the author", "ours", "ours, lowest seed", "ours, highest seed", "difference"]
+    return Table("The author's VAE epochs beside ours", columns, rows, notes)
+
+
+def by_range(records, results_dir) -> Table | None:
+    """Lowest and highest epoch of every adversarial loss in windows of epochs, the author's and ours over all seeds."""
+    rows = []
+    for run, names in LOSSES.items():
+        for name in names:
+            theirs, ours = author.by_epoch(run, name), curves(records, results_dir, run, name)
+            for first, last in WINDOWS:
+                if ours.size and last <= min(ours.shape[1], len(theirs)):
+                    a, b = theirs[first - 1 : last], ours[:, first - 1 : last]
+                    meet = a.min() <= b.max() and b.min() <= a.max()
+                    rows.append([run, name, f"{first} to {last}", *map(float, (a.min(), a.max(), b.min(), b.max())),
+                                 "yes" if meet else "no"])  # fmt: skip
+    if not rows:
+        return None
+    notes = [
+        origin(records, LOSSES),
+        "Epoch means; the author's are of few printed batches (GAN and DCGAN one, CVAE-GAN and faces five), so that "
+        "range is the wider one.",
+    ]
+    columns = [
+        "run",
+        "loss",
+        "epochs",
+        "author, lowest",
+        "author, highest",
+        "ours, lowest",
+        "ours, highest",
+        "they meet",
+    ]
+    return Table("Adversarial losses in windows of epochs, the author's beside ours", columns, rows, notes)
+
+
+def trends(records, results_dir) -> Table | None:
+    """Rank correlation with the epoch over the epochs that both have, and the mean over the last of them."""
+    rows = []
+    for run, names in LOSSES.items():
+        for name in names:
+            theirs, ours = author.by_epoch(run, name), curves(records, results_dir, run, name)
+            common = min(ours.shape[1], len(theirs))
+            if common < 3:
+                continue
+            theirs, ours, time = theirs[:common], ours[:, :common], np.arange(common)
+            rho = [stats.spearmanr(time, curve).statistic for curve in (theirs, *ours)]
+            rows.append(
+                [run, name, common, float(rho[0]), float(np.mean(rho[1:])), *_ends(theirs), *_ends(ours.mean(axis=0))]
+            )
+    if not rows:
+        return None
+    notes = [
+        origin(records, LOSSES),
+        "Trend: Spearman's rank correlation with the epoch, over the epochs that both have; ours: mean over seeds. "
+        "Fifths: means over the first and the last fifth of these epochs.",
+    ]
+    columns = ["run", "loss", "epochs", "trend, author", "trend, ours", "author, first fifth", "author, last fifth",
+               "ours, first fifth", "ours, last fifth"]  # fmt: skip
+    return Table("Adversarial losses: trends, the author's beside ours", columns, rows, notes)
+
+
+def _ends(curve) -> tuple[float, float]:
+    fifth = max(1, len(curve) // 5)
+    return float(curve[:fifth].mean()), float(curve[-fifth:].mean())

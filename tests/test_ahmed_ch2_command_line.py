@@ -1,0 +1,141 @@
+"""Chapter 2's scripts at the real command line: a tiny run of each, and mistakes that end in one line.
+
+Real processes, two at a time; they train a few steps on embedded digits.
+"""
+
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.reporting.records import load_all, load_scores, select
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = ["iterations=2", "every=1", "batch=5", "samples=3", "bound_draws=1", "estimate_draws=4", "estimate_images=3"]
+RUNS = {
+    "likelihoods": ["--model=gated_pixelvae", *TINY, "layers=1", "precision=bfloat16", "average=0.5"],
+    "layers": ["--model=pixelvae", "--layers=0", "--jit=eager", *TINY[:5], "probed=50"],
+    "latents": ["--model=vae", "--latent=2", "--jit=eager", *TINY[:3], "altered=20"],
+    "labels": ["--jit=eager", *TINY[:3], "per_class=1", "layers=1"],
+    "formulas": ["steps=2", "side=8", "drawn=1", "deep=1"],
+}
+
+
+def environment(folder):
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REPRO_")}
+    return kept | {"PYTHONPATH": str(ROOT), "REPRO_OFFLINE": "1", "REPRO_CACHE": str(folder / "cache")}
+
+
+def call(script, folder, *flags):
+    arguments = [flag if flag.startswith("--") else f"--set={flag}" for flag in flags]
+    return subprocess.run(
+        [sys.executable, f"reproductions/ahmed_ch2/{script}.py", "--scale=smoke", f"--work_dir={folder}/work",
+         f"--results_dir={folder}/results", *arguments],
+        cwd=ROOT, env=environment(folder), capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(results folder, {script: finished process})."""
+    folder = tmp_path_factory.mktemp("ahmed_ch2")
+    (folder / "work").mkdir()
+    first = call("likelihoods", folder, *RUNS["likelihoods"])  # trains the judge that the others read
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        rest = {name: pool.submit(call, name, folder, *RUNS[name]) for name in RUNS if name != "likelihoods"}
+    return folder / "results", {"likelihoods": first} | {name: future.result() for name, future in rest.items()}
+
+
+def record(made, **match):
+    (found,) = select(load_all(made[0], "ahmed_ch2"), **match)
+    return found, load_scores(made[0] / found.files["scores"]) if found.files else {}
+
+
+def test_every_script_makes_its_records(made):
+    for name, done in made[1].items():
+        assert done.returncode == 0, (name, done.stderr[-1500:])
+    records = load_all(made[0], "ahmed_ch2")
+    assert sorted(r.experiment for r in records) == ["formulas", "labels", "latents", "layers", "likelihoods"]
+    assert all(r.stand_in for r in records)
+    assert all(np.isfinite(list(r.metrics.values())).all() for r in records)
+
+
+def test_a_row_of_table_2_1_recomputes_from_its_arrays(made):
+    found, arrays = record(made, experiment="likelihoods")
+    assert found.binarisation == "one own draw of training and test images" and found.steps == 2
+    assert found.evaluator == "bound, 1 draws; L_4 on 3 images"
+    assert arrays["bound"].mean() == pytest.approx(found.metrics["nll_bound_nats"], rel=1e-6)
+    assert arrays["kl"].mean() == pytest.approx(found.metrics["kl_nats"], rel=1e-5)
+    gap = (arrays["bound"][arrays["estimated"]] + arrays["estimate"]).mean()
+    assert gap == pytest.approx(found.metrics["gap_nats"], abs=1e-3)
+    assert found.metrics["nll_estimate_nats"] == pytest.approx(arrays["bound"].mean() - gap, rel=1e-6)
+    assert set(np.unique(arrays["samples"])) <= {0, 255} and arrays["samples"].shape == (3, 28, 28, 1)
+    assert "the best of" in found.notes["state"]
+
+
+def test_the_other_scripts_measure_what_their_figures_show(made):
+    plain, _ = record(made, experiment="layers")
+    assert plain.evaluator == "bound, 1 draws" and 0 <= plain.metrics["probe_accuracy"] <= 100
+    assert record(made, experiment="labels")[1]["samples"].shape == (10, 28, 28, 1)
+    latents, arrays = record(made, experiment="latents")
+    assert arrays["codes"].shape == (297, 2) and np.bincount(arrays["label"]).sum() == 297
+    assert 0 <= latents.metrics["neighbour_error_1"] <= 100
+    formulas, _ = record(made, experiment="formulas")
+    assert formulas.metrics["c29_violations"] == formulas.metrics["c42_diagonal_error"] == 0
+    assert formulas.metrics["macs_appendix"] == pytest.approx(62.88e9, rel=1e-4)
+    assert formulas.metrics["parameters_upsampling"] == 668_738
+    assert formulas.metrics["convolutions_nine"] == 9 and formulas.metrics["convolutions_eight"] == 8
+
+
+MISTAKES = {
+    "no draws": (["estimate_draws=0"], "--set estimate_draws=0: a finite number of at least 1 expected"),
+    "grey values": (["binarisation=fixed"], "grey values in 'digits' where binary ones are required"),
+    "binarisation": (["binarisation=none"], "unknown binarisation 'none'; choose one of fixed, own_draw, dynamic"),
+    "variant": (["--variant=fixed"], "unknown variant 'fixed'; choose one of as_described, as_code"),
+    "even filter": (["filter_size=4"], "filter_size=4: an odd number expected"),
+    "encoder": (["encoder_convs=7"], "encoder_convs=7: choose 8 (released code) or 9 (text)"),
+    "model": (["--model=pixelcnn"], "unknown model 'pixelcnn'; choose one of conv_vae, pixelvae, gated_pixelcnn"),
+}
+CHILDREN = """
+import json, os, sys
+from common import experiment
+from reproductions.ahmed_ch2 import likelihoods
+
+for number, flags in enumerate(json.load(sys.stdin)):
+    child = os.fork()
+    if not child:
+        for stream, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(f"{number}.{name}", os.O_CREAT | os.O_WRONLY), stream)
+        sys.argv = [likelihoods.__file__, *flags]
+        experiment.main(likelihoods.main)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.fixture(scope="module")
+def mistaken(made, tmp_path_factory):
+    """{mistake: (exit code, stderr)}; one process imports TensorFlow, each command line is its child."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    fixed = ["--scale=smoke", "--model=gated_pixelvae", f"--work_dir={made[0].parent}/work", f"--results_dir={folder}"]
+    lines = [[*fixed, *(f if f.startswith("--") else f"--set={f}" for f in flags)] for flags, _ in MISTAKES.values()]
+    done = subprocess.run(
+        [sys.executable, "-c", CHILDREN], env=environment(folder), input=json.dumps(lines), cwd=folder,
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.rglob("smoke-*.json"))
+    codes = [int(code) for code in done.stdout.split()]
+    return {name: (codes[n], (folder / f"{n}.err").read_text()) for n, name in enumerate(MISTAKES)}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_in_one_line(mistaken, mistake):
+    code, said = mistaken[mistake]
+    lines = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert code == 2 and len(lines) == 1 and "Traceback" not in said, said
+    assert MISTAKES[mistake][1] in lines[0]

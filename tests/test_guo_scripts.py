@@ -1,0 +1,298 @@
+"""The scripts of Guo (2023) at the real command line: one tiny run of each, users' mistakes, and what a kill leaves."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from common.errors import UserError
+from common.training.fit import fit
+from reproductions.guo import evaluation, models_vae, watch
+
+ROOT = Path(__file__).resolve().parents[1]
+# What may stand on stderr beside the one line: progress bars and TensorFlow's own log.
+NOISE = re.compile(r"\s*$|.*epoch(/s)? ?[\[,\]]|.*\d+epoch|[IWE]\d{4} |WARNING: All log messages")
+
+# --- Curves and weights on the way ------------------------------------------------------------------------------------
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends a training like a kill, in the middle of an epoch."""
+
+    def __init__(self, calls):
+        super().__init__()
+        self.calls = calls
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.calls -= 1
+        if self.calls == 0:
+            raise KeyboardInterrupt
+
+
+def measure(game):
+    mean, _ = game.posterior(game.images[:4].numpy() / np.float32(255))
+    return {"test_loss": float(np.abs(mean).sum())}
+
+
+def watched(work, stops=()):
+    """A training of four epochs of three calls, stopped after `stops` calls: its game and its three callbacks."""
+    images = np.random.default_rng(0).integers(0, 256, (24, 4, 4, 1)).astype(np.uint8)
+    for stop in [*stops, None]:
+        keras.utils.set_random_seed(1)
+        game = models_vae.VAE(images, hidden=8)
+        callbacks = [watch.Course(work), watch.AtEpochs(work, game.generator, [2, 4]), watch.OnTest(work, measure)]
+        try:
+            fit(game, steps=24, batch=4, seed=1, work=work, program_steps=2, jit="off", progress=False,
+                callbacks=[*callbacks, *([Stop(stop)] if stop else [])])  # fmt: skip
+        except KeyboardInterrupt:
+            assert stop
+    return game, callbacks
+
+
+def test_curves_and_weights_on_the_way_survive_kills(tmp_path):
+    """Stopped twice in the middle of an epoch: every file and the best epoch are those of the unbroken training."""
+    whole, (course, at, test) = watched(tmp_path / "whole")
+    broken, (course_2, at_2, test_2) = watched(tmp_path / "broken", stops=(4, 5))
+    assert [row["step"] for row in watch.read_rows(course.path)] == list(range(2, 25, 2))
+    for a, b in ((course.path, course_2.path), (test.path, test_2.path)):
+        assert watch.read_rows(a) == watch.read_rows(b)
+    for epoch in (2, 4):
+        for loaded in (whole, broken):
+            loaded.generator.load_weights((at if loaded is whole else at_2).path(epoch))
+        for x, y in zip(whole.generator.get_weights(), broken.generator.get_weights(), strict=True):
+            np.testing.assert_array_equal(x, y)
+    assert at.kept(range(1, 5)) == [2, 4]
+    best = int(np.argmin(test.columns()["test_loss"]))
+    for game, callback in ((whole, test), (broken, test_2)):
+        game.load_weights(callback.best_path)
+        assert measure(game)["test_loss"] == pytest.approx(test.columns()["test_loss"][best], rel=1e-6)
+
+
+def test_a_row_cut_short_is_left_out(tmp_path):
+    path = tmp_path / "steps.csv"
+    path.write_text("step,loss\n2,1.5\n4,2.5\n6,")
+    assert watch.read_rows(path) == [{"step": 2.0, "loss": 1.5}, {"step": 4.0, "loss": 2.5}]
+    watch.drop_rows(path, 2)
+    watch.append_rows(path, [{"step": 4, "loss": 3.5}])
+    assert watch.read_rows(path)[-1] == {"step": 4.0, "loss": 3.5}
+
+
+def test_long_curves_are_thinned_from_their_first_step(tmp_path):
+    course = watch.Course(tmp_path)
+    watch.append_rows(course.path, [{"step": n, "autoencoder": n / 2} for n in range(1, 5_002)])
+    found = course.curves({"autoencoder": "loss_G"})
+    assert len(found["step_at"]) <= watch.POINTS and found["step_at"][0] == 1
+    np.testing.assert_array_equal(found["step_loss_G"], found["step_at"] / 2)
+
+
+def test_epochs_of_the_figures():
+    assert watch.quarters(200) == [50, 100, 150, 200]
+    assert watch.quarters(2) == [1, 1, 2, 2]
+    assert watch.along(200)[:3] == [1, 2, 3] and watch.along(200)[-1] == 200 and len(watch.along(200)) <= 20
+    with pytest.raises(UserError, match="epoch 201 to draw is never reached: the training has epochs 1 to 200"):
+        watch.quarters(200, (50, 201))
+
+
+def test_course_of_known_losses():
+    """A line of slope 2 from 1; a loss that halves every epoch, whose logarithm steps by log 2."""
+    found = evaluation.course(
+        {"up": 1 + 2.0 * np.arange(50), "down": 0.5 ** np.arange(50)}, {"up": "g_loss", "down": "d_loss"}
+    )
+    assert found["g_loss_slope"] == pytest.approx(2) and found["g_loss_spearman"] == pytest.approx(1)
+    assert found["g_loss_first"] == 10 and found["g_loss_last_fifth"] == found["g_loss_last"] == 90
+    assert found["d_loss_spearman"] == pytest.approx(-1)
+    assert found["d_loss_log_step"] == pytest.approx(39 / 49 * np.log(2), rel=0.03)  # below 1e-12 it counts as that
+
+
+# --- The command line -------------------------------------------------------------------------------------------------
+
+# Importing TensorFlow takes seconds, so it is done once, and each command line is a child of that process.
+CHILDREN = """
+import importlib, json, os, sys
+from common import experiment
+from reproductions.guo import evaluation, models_cvae_gan, models_vae
+
+for number, (script, flags) in enumerate(json.load(sys.stdin)):
+    child = os.fork()
+    if not child:
+        for stream, name in ((1, "out"), (2, "err")):
+            os.dup2(os.open(f"{number}.{name}", os.O_CREAT | os.O_WRONLY), stream)
+        module = importlib.import_module(f"reproductions.guo.{script}")
+        sys.argv = [module.__file__, *flags]
+        experiment.main(module.main)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def called(lines, folder):
+    """[(exit code, stdout, stderr)] of [(script, flags)], one after the other; all below `folder`, without data."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("REPRO_")}
+    environment = {"PYTHONPATH": str(ROOT), "REPRO_OFFLINE": "1", "REPRO_CACHE": str(folder / "cache"),
+                   "HOME": str(folder)}  # fmt: skip
+    fixed = ["--scale=smoke", f"--work_dir={folder}/work", f"--results_dir={folder}/results"]
+    done = subprocess.run(
+        [sys.executable, "-c", CHILDREN], env=kept | environment, cwd=folder, capture_output=True, text=True,
+        input=json.dumps([(script, [*fixed, *flags]) for script, flags in lines]), timeout=900,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    codes = [int(line) for line in done.stdout.split()]
+    return [
+        (code, (folder / f"{n}.out").read_text(), (folder / f"{n}.err").read_text()) for n, code in enumerate(codes)
+    ]
+
+
+TINY = {"samples=100", "curve_samples=60"}
+EAGER = ["--jit=eager", "--set=epochs=1", "--set=batch=512"]  # few steps: tracing would take longer than they do
+RUNS = {
+    "gan-as_code": ("gan", ["--model=gan", "--variant=as_code", "--set=epochs=2", "--set=drawn=(1,2)"]),
+    "dcgan-as_described": ("gan", ["--model=dcgan", *EAGER]),
+    "vae-as_code": ("vae", ["--set=epochs=3"]),
+    "cvae_gan-as_code": ("cvae_gan", ["--variant=as_code", *EAGER]),
+    "cvae_gan-as_described": ("cvae_gan", ["--set=precision=bfloat16", *EAGER]),
+    "dcgan-faces": ("faces", ["--jit=eager", "--set=epochs=1", "--set=samples=20"]),
+}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    """{run: (record, arrays)} of one tiny run of every script."""
+    folder = tmp_path_factory.mktemp("runs")
+    lines = [
+        (script, [*flags, *(f"--set={change}" for change in sorted(TINY) if script != "faces")])
+        for script, flags in RUNS.values()
+    ]
+    found = {}
+    for (name, (script, _)), (code, _, err) in zip(RUNS.items(), called(lines, folder), strict=True):
+        assert code == 0, err
+        assert "Traceback" not in err
+        (path,) = (folder / f"results/records/guo/{script}").glob(
+            f"smoke-{name.replace('faces', 'as_described')}*.json"
+        )
+        record = json.loads(path.read_text())
+        with np.load(folder / "results" / record["files"]["scores"]) as arrays:
+            found[name] = record, dict(arrays)
+    return found
+
+
+def metrics(records, name):
+    return records[name][0]["metrics"]
+
+
+def test_every_run_keeps_its_pictures_and_curves(records):
+    for name, (record, arrays) in records.items():
+        epochs = record["settings"]["options"]["epochs"]
+        assert record["steps"] > 0 and len(arrays["grid_epochs"]) == (2 if name == "gan-as_code" else 4)
+        last = arrays[f"grid_q{len(arrays['grid_epochs'])}"]
+        assert last.dtype == np.uint8 and last.std() > 0
+        curves = [values for key, values in arrays.items() if key.startswith("curve_")]
+        assert len(curves) >= 3 and all(len(values) == epochs and np.isfinite(values).all() for values in curves)
+        steps = arrays["step_at"]
+        assert steps[-1] == record["steps"] and np.all(np.diff(steps.astype(int)) > 0)
+
+
+def test_samples_of_digits_are_measured_beside_real_ones(records):
+    real = {name: metrics(records, "gan-as_code")[f"{name}_test"] for name in ("edge_variance", "grey_fraction")}
+    for name in RUNS:
+        found = metrics(records, name)
+        if name == "dcgan-faces":
+            continue
+        assert {n: found[f"{n}_test"] for n in real} == pytest.approx(real)
+        assert sum(found[f"share_{c}"] for c in range(10)) == pytest.approx(1)
+        assert found["classes"] == sum(found[f"share_{c}"] >= 0.01 for c in range(10))
+        assert found["judge_accuracy"] > 0.9
+        assert found["frechet"] > found["frechet_test_halves"]  # nothing good comes out of seconds
+        best = records[name][1]["frechet_curve"].min()
+        at = list(records[name][1]["frechet_epochs"]).index(found["epochs_to_best"])
+        assert records[name][1]["frechet_curve"][at] <= 1.1 * best
+
+
+def test_gan_without_batch_norm_draws_alike_in_training_and_inference(records):
+    assert metrics(records, "gan-as_code")["frechet"] == pytest.approx(
+        metrics(records, "gan-as_code")["frechet_inference"]
+    )
+    described = metrics(records, "dcgan-as_described")
+    assert abs(described["frechet"] - described["frechet_inference"]) > 1e-3
+
+
+def test_vae_learns_and_keeps_its_best_epoch(records):
+    record, arrays = records["vae-as_code"]
+    found, test = record["metrics"], arrays["curve_test_loss"]
+    assert np.all(np.diff(test) < 0)
+    assert found["first_batch_loss_nats"] > found["first_test_loss_nats"] > found["test_loss_nats"]
+    assert found["best_epoch"] == np.argmin(test) + 1
+    np.testing.assert_allclose(test, arrays["curve_test_reconstruction"] + arrays["curve_test_kl"], rtol=1e-5)
+    assert arrays["manifold"].shape == (400, 28, 28) and arrays["scatter_z"].shape[1] == 2
+
+
+def test_cvae_gan_numbers_belong_together(records):
+    for name in ("cvae_gan-as_code", "cvae_gan-as_described"):
+        found, arrays = records[name][0]["metrics"], records[name][1]
+        assert found["z_share"] + found["label_share"] + found["both_share"] == pytest.approx(1)
+        each = [found[f"requested_accuracy_{c}"] for c in range(10)]
+        assert np.mean(each) == pytest.approx(found["requested_accuracy"], abs=1e-6)
+        assert arrays["walk"].shape == (10, 10, 28, 28) and arrays["labels_swapped"].shape == (10, 10, 28, 28)
+        assert arrays["classes"].shape == (10, 8, 28, 28)
+        assert found["test_kl_nats"] > 0
+    # One joint loss and log standard deviations in the code, four losses in the algorithm.
+    assert "curve_loss_E" in records["cvae_gan-as_described"][1]
+    assert "curve_loss_E" not in records["cvae_gan-as_code"][1]
+    assert metrics(records, "cvae_gan-as_code")["first_loss_G"] > 1e3
+
+
+def test_faces_are_measured_against_held_out_faces(records):
+    found, arrays = records["dcgan-faces"][0]["metrics"], records["dcgan-faces"][1]
+    assert found["parameters_discriminator"] == 2_765_568 and found["parameters_generator"] == 3_576_704
+    assert found["frechet"] > found["frechet_halves"] > 0
+    assert arrays["real"].shape[1:] == (64, 64, 3)
+    assert found["edge_ratio"] == pytest.approx(found["edge_variance"] / found["edge_variance_test"])
+
+
+MISTAKES = {
+    "no image": ("gan", ["--dataset=folder:{f}/text"], "is not a JPEG or PNG image"),
+    "sizes": ("faces", ["--dataset=folder:{f}/sizes"], "several sizes (28x28, 30x30); give one side to resize to"),
+    "one image": ("faces", ["--dataset=folder:{f}/one@64"], "only one image in"),
+    "side of faces": ("faces", ["--dataset=digits"], "has images of 28x28; the nets take 64x64: folder:PATH@64"),
+    "colour": ("gan", ["--dataset=faces64"], "takes grey 28x28 ones"),
+    "no labels": ("cvae_gan", ["--dataset=folder:{f}/two"], "has no labels, which the judge of samples needs"),
+    "batch of gan": ("gan", ["--model=gan", "--set=batch=100000"], "batch size 100000 does not fit a training set of"),
+    "epoch of gan": ("gan", ["--model=gan", "--set=drawn=(4,9)"], "epoch 9 to draw is never reached: the training has"),
+    "epoch of vae": ("vae", ["--set=drawn=(0,)"], "epoch 0 to draw is never reached: the training has epochs 1 to 4"),
+    "another's variant": ("gan", ["--model=gan", "--variant=one_step"], "unknown variant of gan 'one_step'"),
+    "variant": ("vae", ["--variant=as_described"], "unknown variant 'as_described'; choose one of as_code, as_text"),
+}
+
+
+def picture(path, side):
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(np.random.default_rng(side).integers(0, 256, (side, side)).astype(np.uint8)).save(path)
+
+
+@pytest.fixture(scope="module")
+def mistaken(tmp_path_factory):
+    """{mistake: (exit code, stdout, stderr)} of every row of MISTAKES."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    for name in ("text", "sizes", "one", "two"):
+        picture(folder / name / "a.png", 28)
+    (folder / "text/notes.txt").write_text("not a picture")
+    picture(folder / "sizes/b.png", 30)
+    picture(folder / "two/b.png", 28)
+    lines = [(script, [flag.format(f=folder) for flag in flags]) for script, flags, _ in MISTAKES.values()]
+    found = dict(zip(MISTAKES, called(lines, folder), strict=True))
+    assert not list(folder.rglob("smoke-*.json"))
+    return found
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_line(mistaken, mistake):
+    code, _, err = mistaken[mistake]
+    assert code == 2, err
+    lines = [line for line in err.splitlines() if not NOISE.match(line)]
+    assert len(lines) == 1 and lines[0].startswith("error: "), err
+    assert MISTAKES[mistake][2] in lines[0]
