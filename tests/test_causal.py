@@ -83,16 +83,14 @@ def jacobian(net, inputs):
     return found.reshape(len(logits), -1, inputs.shape[-1]).sum(-1) if inputs.shape.rank == 4 else found
 
 
-@pytest.mark.parametrize("size, first", [(3, 3), (5, 7)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_logit_depends_on_its_own_pixel_or_on_later_ones(kind, size, first):
-    found = jacobian(KINDS[kind](size, first), tf.random.stateless_normal([1, SIDE, SIDE, 1], [5, 6]))
+def test_no_logit_depends_on_its_own_pixel_or_on_later_ones(kind):
+    found = jacobian(KINDS[kind](3, 5), tf.random.stateless_normal([1, SIDE, SIDE, 1], [5, 6]))
     assert found[np.triu_indices(SIDE**2)].max() == 0
     assert (found[np.arange(1, SIDE**2), np.arange(SIDE**2 - 1)] > 0).mean() > 0.5  # on the pixel before, mostly
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("kind, compiled", [*((kind, False) for kind in KINDS), ("gated, z in the gates", True)])
 def test_a_flipped_pixel_leaves_the_logits_up_to_itself_bit_for_bit(kind, compiled):
     pixels = SIDE**2
     x = np.random.default_rng(1).integers(0, 2, (1, pixels)).astype(np.float32)
@@ -106,10 +104,12 @@ def test_a_flipped_pixel_leaves_the_logits_up_to_itself_bit_for_bit(kind, compil
 
 def support(net, side):
     """Offsets (rows up, columns to the right) that the logit in the last row, at the centre column, depends on."""
-    rng = np.random.default_rng(2)
-    found = jacobian(net, tf.constant(rng.uniform(0.1, 1, (1, side, side, 1)), tf.float32))
     row, column = side - 1, side // 2
-    seen = found[row * side + column].reshape(side, side) > 0
+    x = tf.constant(np.random.default_rng(2).uniform(0.1, 1, (1, side, side, 1)), tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        logit = net(x)[0, row, column, 0]
+    seen = tape.gradient(logit, x).numpy()[0, ..., 0] != 0
     return {(row - r, c - column) for r, c in zip(*np.nonzero(seen), strict=True)}
 
 
