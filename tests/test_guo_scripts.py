@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from common import data
 from common.errors import UserError
 from common.training.fit import fit
 from reproductions.guo import evaluation, models_vae, watch
@@ -148,8 +149,8 @@ def called(lines, folder):
     ]
 
 
-TINY = {"samples=100", "curve_samples=60"}
-EAGER = ["--jit=eager", "--set=epochs=1", "--set=batch=512"]  # few steps: tracing would take longer than they do
+TINY = ["--set=samples=100", "--set=curve_samples=60", "--dataset=folder:{digits}"]
+EAGER = ["--jit=eager", "--set=epochs=1", "--set=batch=90"]  # three steps: tracing would take longer than they do
 RUNS = {
     "gan-as_code": ("gan", ["--model=gan", "--variant=as_code", "--set=epochs=2", "--set=drawn=(1,2)"]),
     "dcgan-as_described": ("gan", ["--model=dcgan", *EAGER]),
@@ -164,10 +165,13 @@ RUNS = {
 def records(tmp_path_factory):
     """{run: (record, arrays)} of one tiny run of every script."""
     folder = tmp_path_factory.mktemp("runs")
-    lines = [
-        (script, [*flags, *(f"--set={change}" for change in sorted(TINY) if script != "faces")])
-        for script, flags in RUNS.values()
-    ]
+    images = data.load("digits")
+    for c in range(10):
+        (folder / f"digits/{c}").mkdir(parents=True)
+        for n, pixels in enumerate(images.train[images.train_labels == c][:30]):
+            Image.fromarray(pixels[..., 0]).save(folder / f"digits/{c}/{n:02d}.png")
+    tiny = [flag.format(digits=folder / "digits") for flag in TINY]
+    lines = [(script, [*flags, *(tiny if script != "faces" else [])]) for script, flags in RUNS.values()]
     found = {}
     for (name, (script, _)), (code, _, err) in zip(RUNS.items(), called(lines, folder), strict=True):
         assert code == 0, err
@@ -206,7 +210,7 @@ def test_samples_of_digits_are_measured_beside_real_ones(records):
         assert {n: found[f"{n}_test"] for n in real} == pytest.approx(real)
         assert sum(found[f"share_{c}"] for c in range(10)) == pytest.approx(1)
         assert found["classes"] == sum(found[f"share_{c}"] >= 0.01 for c in range(10))
-        assert found["judge_accuracy"] > 0.9
+        assert found["judge_accuracy"] > 0.5
         assert found["frechet"] > found["frechet_test_halves"]  # nothing good comes out of seconds
         best = records[name][1]["frechet_curve"].min()
         at = list(records[name][1]["frechet_epochs"]).index(found["epochs_to_best"])

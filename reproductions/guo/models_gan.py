@@ -121,7 +121,10 @@ def faces_discriminator(shape, norm=True):
 
 def faces_generator(shape, latent, norm=True):
     """z -> 4 x 4 x 512 -> 8 x 8 x 256 -> 16 x 16 x 128 -> 32 x 32 x 64 -> 64 x 64 x 3, tanh; no biases."""
-    between = lambda: ([batch_norm()] if norm else []) + [layers.ReLU()]  # noqa: E731
+
+    def between():
+        return [batch_norm(), layers.ReLU()] if norm else [layers.ReLU()]
+
     stages = [layers.Reshape((1, 1, latent)), layers.Conv2DTranspose(512, 4, use_bias=False), *between()]
     for filters in (256, 128, 64):
         stages += [up(filters, use_bias=False), *between()]
