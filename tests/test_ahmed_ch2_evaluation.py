@@ -236,6 +236,9 @@ def test_the_fixed_set_and_its_validation_images():
     assert [len(part) for part in (bits.train, bits.validation, bits.test)] == [50_000, 10_000, 10_000]
     assert all(binary.is_binary(part) for part in (bits.train, bits.validation, bits.test))
     assert cache.read("binarized_mnist-validation") is not None
+    ink = (bits.test > 0).mean((1, 2, 3))  # sorted by class: ones, which have the least ink, stand after 980 zeros
+    assert ink[:980].mean() > 1.5 * ink[980 : 980 + 1135].mean()
+    assert 0.9 < (samples.spread(bits.test, 500) > 0).mean() / ink.mean() < 1.1
     known = {image.tobytes() for image in bits.train}
     assert not any(image.tobytes() in known for image in bits.validation[:500])
 

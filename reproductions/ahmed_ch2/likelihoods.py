@@ -93,10 +93,11 @@ def run(settings, images, work):
     metrics |= samples.quality(drawn, bits, judge)
     arrays["samples"] = drawn[: samples.SHOWN]
     if evaluation.has_latent(game):
-        originals = bits.test[: settings["samples"]]
+        originals = samples.spread(bits.test, settings["samples"])
         pairs = samples.reconstructions(game, originals, settings.seed)
         metrics["reconstruction_agreement"] = samples.agreement(judge, originals, pairs)
-        arrays |= {"originals": originals[: samples.SHOWN], "reconstructions": pairs[: samples.SHOWN]}
+        arrays |= {name: samples.spread(images, samples.SHOWN)
+                   for name, images in (("originals", originals), ("reconstructions", pairs))}  # fmt: skip
     metrics |= {
         "parameters": runs.parameters(game),
         "train_nats": log["negative_elbo" if "negative_elbo" in log else "pixelcnn"][-1],

@@ -9,7 +9,7 @@ from common.evaluation.judge import Judge, train_judge
 from common.nets.precision import precision
 from common.training.checkpoints import LastStates
 from common.training.fit import fit
-from reproductions.ahmed_ch2 import evaluation, models
+from reproductions.ahmed_ch2 import evaluation, models, samples
 
 FLAGS = experiment.FLAGS
 
@@ -69,7 +69,8 @@ def trained(settings, net, bits: BinaryImages, work, **arguments):
         game.set_weights(trained_weights)
     notes = {"training_seconds": f"{sum(log['seconds']):.0f}"}
     if settings["states"] > 1:
-        notes["state"] = choose(game, last.paths(), bits.validation[: settings["validation_images"]], settings.seed)
+        validation = samples.spread(bits.validation, settings["validation_images"])
+        notes["state"] = choose(game, last.paths(), validation, settings.seed)
     return game, log, notes
 
 

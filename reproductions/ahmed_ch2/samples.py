@@ -41,6 +41,11 @@ def pixels(game, z, uniforms) -> np.ndarray:
     return (np.concatenate(parts) > 0.5).astype(np.uint8) * np.uint8(255)
 
 
+def spread(images, count) -> np.ndarray:
+    """`count` of the images at equal distances: the fixed set's test images are sorted by class."""
+    return images[evaluation.spread_out(count, len(images))]
+
+
 # --- What samples look like -------------------------------------------------------------------------------------------
 
 
@@ -52,7 +57,7 @@ def quality(drawn, bits, judge) -> dict[str, float]:
     nowhere in the training images; *_test: the same of as many test images. copies: share of samples that repeat
     a training image, bit for bit.
     """
-    real = bits.test[: len(drawn)]
+    real = spread(bits.test, len(drawn))
     train = bits.train if bits.kind != "dynamic" else bits.validation
     seen, metrics = seen_patches(train), {}
     for name, images in (("", drawn), ("_test", real)):
