@@ -61,19 +61,24 @@ def test_parameter_counts_of_vae_and_cvae_gan():
     assert count(described.encoder) == count(game.encoder) + 2 * 10 * 100  # the class enters both heads
 
 
-def kinds(network):
-    return {type(layer).__name__ for layer in network.layers}
+def kinds(networks, shape):
+    """Names of the layers of D and of G."""
+    discriminator, generator = models_gan.NETWORKS[networks]
+    return [{type(layer).__name__ for layer in net.layers} for net in (discriminator(shape), generator(shape, 100))]
 
 
-def test_described_dcgan_keeps_the_five_rules_and_the_coded_one_breaks_them():
-    for name, shape in (("radford", DIGIT), ("faces", FACE)):
-        discriminator, generator = (make(shape, *z) for make, z in zip(models_gan.NETWORKS[name], ((), (100,))))  # noqa: B905
-        assert not {"MaxPooling2D", "Dense"} & (kinds(discriminator) | kinds(generator))
-        assert "BatchNormalization" in kinds(discriminator) & kinds(generator)
-        assert "Conv2DTranspose" in kinds(generator) and "LeakyReLU" in kinds(discriminator)
-    discriminator, generator = (make(DIGIT, *z) for make, z in zip(models_gan.NETWORKS["pooled"], ((), (100,))))  # noqa: B905
-    assert {"MaxPooling2D", "Dense"} <= kinds(discriminator)
-    assert "BatchNormalization" not in kinds(discriminator) and "Conv2DTranspose" not in kinds(generator)
+@pytest.mark.parametrize(("networks", "shape"), [("radford", DIGIT), ("faces", FACE)])
+def test_described_dcgan_keeps_the_five_rules(networks, shape):
+    discriminator, generator = kinds(networks, shape)
+    assert not {"MaxPooling2D", "Dense"} & (discriminator | generator)
+    assert "BatchNorm" in discriminator & generator
+    assert "Conv2DTranspose" in generator and "LeakyReLU" in discriminator
+
+
+def test_coded_dcgan_breaks_them():
+    discriminator, generator = kinds("pooled", DIGIT)
+    assert {"MaxPooling2D", "Dense"} <= discriminator
+    assert "BatchNorm" not in discriminator and "Conv2DTranspose" not in generator
 
 
 def test_stride_two_padding_is_pytorchs():
@@ -89,6 +94,30 @@ def test_stride_two_padding_is_pytorchs():
             seen = padded[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
             expected[:, i, j] = np.einsum("bijc,ijcf->bf", seen, kernel) + bias
     np.testing.assert_allclose(net(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("precision_of", ["float32", "mixed_bfloat16"])
+def test_batch_norm_is_keras_with_pytorchs_running_variance(precision_of):
+    """Output and gradients of Keras's layer; the running variance takes a tenth of the one that divides by n - 1."""
+    ours = pytorch.BatchNorm(dtype=precision_of)
+    theirs = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=precision_of)
+    x = 1 + 2 * np.random.default_rng(0).normal(size=(4, 3, 3, 2)).astype(np.float32)
+    x = tf.cast(x, ours.compute_dtype)
+    found = []
+    for layer in (ours, theirs):
+        layer.build(x.shape)
+        layer.gamma.assign([1.5, 3.0])
+        layer.beta.assign([0.5, -1.0])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            value = tf.reduce_sum(tf.cast(y, tf.float32) ** 3)
+        parts = [y, *tape.gradient(value, [x, layer.gamma, layer.beta]), layer.moving_mean]
+        found.append([tf.cast(part, tf.float32).numpy() for part in parts])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+    unbiased = tf.cast(x, tf.float32).numpy().reshape(-1, 2).var(axis=0, ddof=1)
+    np.testing.assert_allclose(ours.moving_variance, 0.9 + 0.1 * unbiased, rtol=1e-5)
 
 
 def test_transposed_layer_is_zero_insertion_and_full_convolution():

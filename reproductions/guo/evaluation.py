@@ -72,10 +72,10 @@ def drawn(picture, *inputs):
     return np.clip(np.concatenate(list(parts)), 0.0, 1.0).astype(np.float32)
 
 
-def frechet(fake, images, judge):
-    """Fréchet distance of the judge's features, equal numbers of samples and test images."""
-    count = min(len(fake), len(images.test))
-    return frechet_distance(judge.features(fake[:count]), judge.features(floats(images.test[:count])))
+def frechet(fake, real_features, judge):
+    """Fréchet distance of the judge's features, of equal numbers of samples and test images."""
+    count = min(len(fake), len(real_features))
+    return frechet_distance(judge.features(fake[:count]), real_features[:count])
 
 
 def appearance(pictures):
@@ -137,18 +137,19 @@ def on_the_way(game, at, inputs, images, judge, settings, grids=True, requested=
     generator is as before at the end. The distances along the way are of fewer samples, so not those of the quarters.
     """
     epochs, arrays, metrics, distances = settings["epochs"], {}, {}, []
+    few, real = settings["curve_samples"], judge.features(floats(images.test))
     drawn_at, along = (at.kept(wanted) for wanted in (watch.quarters(epochs, settings["drawn"]), watch.along(epochs)))
     with drawing(game) as picture:
         for number, epoch in enumerate(drawn_at, 1):
             game.generator.load_weights(at.path(epoch))
             fake = drawn(picture, *inputs)
-            found = {"frechet": frechet(fake, images, judge)} | glance(fake, judge, requested)
+            found = {"frechet": frechet(fake, real, judge)} | glance(fake, judge, requested)
             metrics |= {f"{name}_q{number}": value for name, value in found.items()}
             if grids or number == len(drawn_at):
                 arrays[f"grid_q{number}"] = pixels(fake[:SHOWN])
         for epoch in along:
             game.generator.load_weights(at.path(epoch))
-            distances.append(frechet(drawn(picture, *(a[: settings["curve_samples"]] for a in inputs)), images, judge))
+            distances.append(frechet(drawn(picture, *(a[:few] for a in inputs)), real, judge))
     near = [epoch for epoch, distance in zip(along, distances, strict=True) if distance <= 1.1 * min(distances)]
     metrics["epochs_to_best"] = near[0] if near else np.nan
     arrays |= {"grid_epochs": np.int32(drawn_at), "frechet_epochs": np.int32(along)}

@@ -45,7 +45,7 @@ EXPERIMENT = experiment.Experiment(
             "gan": {"epochs": 4, "samples": 200, "curve_samples": 100},
             "dcgan": {"epochs": 1, "batch": 64, "samples": 100, "curve_samples": 100},
         },
-        "cpu": {"dcgan": {"epochs": 6, "precision": "bfloat16"}},
+        "cpu": {"dcgan": {"epochs": 8, "precision": "bfloat16"}},
     },
     variants={
         "as_described": {},
@@ -99,7 +99,8 @@ def run(settings, images, work):
         found, arrays["sample_labels"] = evaluation.quality(fake, images, judge)
         found |= evaluation.latent_space(picture, game.latent, judge, seed, min(evaluation.FEW, len(z)))
     with evaluation.drawing(game, training=False) as picture:
-        found["frechet_inference"] = evaluation.frechet(evaluation.drawn(picture, z), images, judge)
+        real = judge.features(evaluation.floats(images.test))
+        found["frechet_inference"] = evaluation.frechet(evaluation.drawn(picture, z), real, judge)
     metrics |= found | evaluation.course(log, NAMES | {"D_x": "D_x", "D_Gz": "D_Gz"})
     for network in (game.discriminator, game.generator):
         metrics[f"parameters_{network.name}"] = evaluation.parameters(network)

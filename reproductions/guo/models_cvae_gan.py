@@ -18,7 +18,7 @@ from common.probability.distributions import gaussian_kl, reparameterise
 from common.probability.objectives import discriminator_loss, generator_loss
 from common.training.game import Game, Player
 from reproductions.guo.models_gan import mean_of, pooled_trunk, up
-from reproductions.guo.pytorch import adam, batch_norm, halving, initialise
+from reproductions.guo.pytorch import BatchNorm, adam, halving, initialise
 
 layers = keras.layers
 
@@ -27,9 +27,9 @@ def encoder(shape, latent, classes=0):
     """Image, and one-hot class if `classes`, -> two linear heads [B, latent]; 14 x 14 x 16, then 7 x 7 x 32 twice."""
     image = x = keras.Input(shape)
     for layer in [
-        *halving(16), batch_norm(), layers.LeakyReLU(0.2),
-        *halving(32), batch_norm(), layers.LeakyReLU(0.2),
-        layers.Conv2D(32, 3, padding="same"), batch_norm(), layers.LeakyReLU(0.2), layers.Flatten(),
+        *halving(16), BatchNorm(), layers.LeakyReLU(0.2),
+        *halving(32), BatchNorm(), layers.LeakyReLU(0.2),
+        layers.Conv2D(32, 3, padding="same"), BatchNorm(), layers.LeakyReLU(0.2), layers.Flatten(),
     ]:  # fmt: skip
         x = layer(x)
     inputs = [image]

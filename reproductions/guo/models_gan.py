@@ -23,7 +23,7 @@ import tensorflow as tf
 from common.errors import UserError
 from common.probability.objectives import discriminator_loss, generator_loss
 from common.training.game import Game, Player
-from reproductions.guo.pytorch import adam, batch_norm, halving, initialise
+from reproductions.guo.pytorch import BatchNorm, adam, halving, initialise
 
 layers = keras.layers
 
@@ -71,7 +71,7 @@ def pooled_trunk(norm=False, strided=False):
     stages = []
     for filters in (32, 64):
         stages += halving(filters) if strided else [layers.Conv2D(filters, 3, padding="same")]
-        stages += ([batch_norm()] if norm else []) + [leaky()] + ([] if strided else [layers.MaxPooling2D(2)])
+        stages += ([BatchNorm()] if norm else []) + [leaky()] + ([] if strided else [layers.MaxPooling2D(2)])
     return [*stages, layers.Flatten(), layers.Dense(1024), leaky()]
 
 
@@ -83,9 +83,9 @@ def wide_generator(shape, latent):
     """z -> dense -> one map of twice the side -> 3x3 convolutions to 64 and 32 maps -> 3x3 of stride 2, tanh."""
     side, channels = 2 * shape[0], shape[2]
     return network(
-        "generator", (latent,), layers.Dense(side**2), layers.Reshape((side, side, 1)), batch_norm(), layers.ReLU(),
-        layers.Conv2D(64, 3, padding="same"), batch_norm(), layers.ReLU(),
-        layers.Conv2D(32, 3, padding="same"), batch_norm(), layers.ReLU(),
+        "generator", (latent,), layers.Dense(side**2), layers.Reshape((side, side, 1)), BatchNorm(), layers.ReLU(),
+        layers.Conv2D(64, 3, padding="same"), BatchNorm(), layers.ReLU(),
+        layers.Conv2D(32, 3, padding="same"), BatchNorm(), layers.ReLU(),
         halving(channels, activation="tanh", dtype="float32"),
     )  # fmt: skip
 
@@ -94,7 +94,7 @@ def radford_discriminator(shape):
     """28 x 28 -> 14 -> 7 by 4x4 strides, then one 7x7 kernel to the logit; no pooling, no dense layer."""
     return network(
         "discriminator", shape, layers.Conv2D(64, 4, 2, "same"), leaky(),
-        layers.Conv2D(128, 4, 2, "same"), batch_norm(), leaky(),
+        layers.Conv2D(128, 4, 2, "same"), BatchNorm(), leaky(),
         layers.Conv2D(1, shape[0] // 4, dtype="float32"), layers.Flatten(),
     )  # fmt: skip
 
@@ -103,8 +103,8 @@ def radford_generator(shape, latent):
     """z as 1 x 1 map -> 7x7 transposed -> 7 x 7 x 256 -> 14 x 14 x 128 -> 28 x 28, tanh."""
     return network(
         "generator", (latent,), layers.Reshape((1, 1, latent)),
-        layers.Conv2DTranspose(256, shape[0] // 4), batch_norm(), layers.ReLU(),
-        up(128), batch_norm(), layers.ReLU(),
+        layers.Conv2DTranspose(256, shape[0] // 4), BatchNorm(), layers.ReLU(),
+        up(128), BatchNorm(), layers.ReLU(),
         up(shape[2], activation="tanh", dtype="float32"),
     )  # fmt: skip
 
@@ -113,7 +113,7 @@ def faces_discriminator(shape, norm=True):
     """64 -> 32 -> 16 -> 8 -> 4 by 4x4 strides, 64 to 512 maps, then a 4x4 kernel to the logit; no biases."""
     stages = [layers.Conv2D(64, 4, 2, "same", use_bias=False), leaky()]
     for filters in (128, 256, 512):
-        stages += [layers.Conv2D(filters, 4, 2, "same", use_bias=False)] + ([batch_norm()] if norm else []) + [leaky()]
+        stages += [layers.Conv2D(filters, 4, 2, "same", use_bias=False)] + ([BatchNorm()] if norm else []) + [leaky()]
     return network(
         "discriminator", shape, stages, layers.Conv2D(1, 4, use_bias=False, dtype="float32"), layers.Flatten()
     )
@@ -123,7 +123,7 @@ def faces_generator(shape, latent, norm=True):
     """z -> 4 x 4 x 512 -> 8 x 8 x 256 -> 16 x 16 x 128 -> 32 x 32 x 64 -> 64 x 64 x 3, tanh; no biases."""
 
     def between():
-        return [batch_norm(), layers.ReLU()] if norm else [layers.ReLU()]
+        return [BatchNorm(), layers.ReLU()] if norm else [layers.ReLU()]
 
     stages = [layers.Reshape((1, 1, latent)), layers.Conv2DTranspose(512, 4, use_bias=False), *between()]
     for filters in (256, 128, 64):
