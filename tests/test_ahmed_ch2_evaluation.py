@@ -17,6 +17,8 @@ from common import data
 from common.data import binary, cache
 from common.data.images import Images
 from common.errors import UserError
+from common.evaluation import nats
+from common.models import pixels
 from common.probability import growth, memory
 from common.probability import likelihood as like
 from common.probability.growth import grown_log_likelihood, pooled
@@ -151,12 +153,12 @@ def quadrature(bits):
 def test_bound_and_estimate_of_a_vae_equal_quadrature():
     bits = some_bits(120)
     log_p, negative_elbo, kl = quadrature(bits)
-    terms = evaluation.bound(TinyVAE(), bits, draws=400)
+    terms = nats.bound(TinyVAE(), bits, draws=400)
     np.testing.assert_allclose(terms["kl"], kl, rtol=1e-5)
     np.testing.assert_allclose(terms["bound"], terms["kl"] + terms["reconstruction"], rtol=1e-7)
     assert abs((terms["bound"] - negative_elbo).mean()) < 0.02 and np.abs(terms["bound"] - negative_elbo).max() < 0.35
     numbers = evaluation.spread_out(40, 120)
-    found = evaluation.importance(TinyVAE(), bits, numbers, 2_000, chunk=100)
+    found = nats.importance(TinyVAE(), bits, numbers, 2_000, chunk=100)
     assert np.all(np.abs(found.final.estimate - log_p[numbers]) < 5 * found.final.standard_error + 1e-4)
 
 
@@ -179,10 +181,10 @@ def test_exact_likelihood_is_the_sum_of_pixels_and_noise_belongs_to_the_image(mo
     game = models.GatedPixelCNN(bits, 1, 3)
     logits = game.decoder_logits(tf.constant(bits / 255.0, tf.float32)).numpy().astype(np.float64)
     expected = -bernoulli.logpmf(bits // 255, 1 / (1 + np.exp(-logits))).sum((1, 2, 3))
-    np.testing.assert_allclose(evaluation.exact(game, bits), expected, rtol=1e-5)
-    whole = evaluation.bound(TinyVAE(), bits, draws=2)["bound"]
-    monkeypatch.setattr(evaluation, "BATCH", 3)
-    np.testing.assert_allclose(evaluation.bound(TinyVAE(), bits, draws=2)["bound"], whole, rtol=1e-6)
+    np.testing.assert_allclose(nats.exact(game, bits), expected, rtol=1e-5)
+    whole = nats.bound(TinyVAE(), bits, draws=2)["bound"]
+    monkeypatch.setattr(nats, "BATCH", 3)
+    np.testing.assert_allclose(nats.bound(TinyVAE(), bits, draws=2)["bound"], whole, rtol=1e-6)
 
 
 # --- Data -------------------------------------------------------------------------------------------------------------
@@ -213,7 +215,7 @@ def test_grey_where_binary_is_required_is_one_clear_line_and_so_is_the_reverse()
     with pytest.raises(UserError, match="'bits' is binary already: choose grey images for --variant=dynamic"):
         binary.binary_images(Images("bits", bits, bits), "dynamic")
     with pytest.raises(UserError, match="grey values in 'the test images'"):
-        evaluation.exact(None, grey_set().test)
+        nats.exact(None, grey_set().test)
     with pytest.raises(UserError, match="unknown binarisation 'none'"):
         binary.binary_images(grey_set(), "none")
 
@@ -256,19 +258,19 @@ def test_state_with_the_lowest_validation_bound_is_chosen(tmp_path):
         game.steps_done.assign(number)
         paths.append(tmp_path / f"{number}.weights.h5")
         game.save_weights(paths[-1])
-        values.append(evaluation.exact(game, bits).mean())
+        values.append(nats.exact(game, bits).mean())
     assert values[1] == pytest.approx(784 * np.log(2), rel=1e-5) and np.argmin(values) == 1
     assert runs.choose(game, paths, bits, 1) == "after 1 iterations, the best of 3 on 20 images"
-    assert evaluation.exact(game, bits).mean() == pytest.approx(values[1])
+    assert nats.exact(game, bits).mean() == pytest.approx(values[1])
 
 
 def test_averaged_weights_are_those_of_the_optimiser_whatever_keras_does_at_the_end(tmp_path):
     """Keras's fit itself swaps weights for averages when it ends; the order of variables must not matter."""
     bits = some_bits(20)
     keras.utils.set_random_seed(1)
-    game = models.GatedPixelVAE(bits, 1, 3, 3, 2, upsample=True, optimizer=models.adam(average=0.9))
+    game = models.GatedPixelVAE(bits, 1, 3, 3, 2, upsample=True, optimizer=pixels.adam(average=0.9))
     fit(game, steps=3, batch=5, seed=1, work=tmp_path, jit="eager", progress=False)
-    models.use_average(game)
+    pixels.use_average(game)
     optimizer = game.players["vae"].optimizer
     averages = optimizer._model_variables_moving_average
     assert len(averages) == len(game.players["vae"].variables)
@@ -276,7 +278,7 @@ def test_averaged_weights_are_those_of_the_optimiser_whatever_keras_does_at_the_
         assert variable.shape == average.shape
         np.testing.assert_array_equal(variable, average)
     before = [v.numpy() for v in game.trainable_variables]
-    models.use_average(game)
+    pixels.use_average(game)
     assert all(np.array_equal(a, b) for a, b in zip(before, game.trainable_variables, strict=True))
 
 
@@ -355,4 +357,4 @@ def test_moves_are_those_of_the_image_over_the_class_spread():
 def test_nothing_warns_about_retracing():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        evaluation.bound(TinyVAE(), some_bits(5), draws=1)
+        nats.bound(TinyVAE(), some_bits(5), draws=1)

@@ -15,6 +15,7 @@ from scipy import special
 
 from common.data import feeds
 from common.errors import UserError
+from common.models import pixels
 from common.nets.precision import precision
 from common.probability.distributions import bernoulli_log_prob
 from common.probability.likelihood import gaussian_log_weights, importance_log_likelihood
@@ -158,7 +159,7 @@ def test_gradients_reach_every_parameter_and_a_step_lowers_the_loss(name):
 
 
 def test_every_element_of_a_gradient_is_clipped_to_one():
-    variable, optimizer = keras.Variable([0.0, 0.0]), models.adam(1.0)
+    variable, optimizer = keras.Variable([0.0, 0.0]), pixels.adam(1.0)
     optimizer.build([variable])
     for gradient in ([1.0, 0.5], [1000.0, 0.5]):
         optimizer.apply([tf.constant(gradient)], [variable])
@@ -188,7 +189,7 @@ def log_likelihoods(game, image, z):
 @pytest.mark.parametrize("name", ["gated_pixelvae", "gated_pixelcnn"])
 def test_bfloat16_moves_a_likelihood_of_80_nats_by_less_than_a_twentieth_of_a_nat(name):
     """The same weights, trained for a few steps; in proportion, for these images have more nats."""
-    exact = make(name, optimizer=models.adam(1e-2), **({"warm_up": 0} if name in VAES else {}))
+    exact = make(name, optimizer=pixels.adam(1e-2), **({"warm_up": 0} if name in VAES else {}))
     for number in range(5):
         exact.one_step(tf.range(8)[None], tf.constant([1, number]))
     with precision("bfloat16"):
@@ -227,12 +228,12 @@ def test_averaged_weights_and_the_falling_rate_survive_an_interruption(tmp_path)
 
     def game():
         keras.utils.set_random_seed(5)
-        return models.GatedPixelCNN(images, 0, 2, optimizer=models.adam(1e-2, decay_steps=6, average=0.5))
+        return models.GatedPixelCNN(images, 0, 2, optimizer=pixels.adam(1e-2, decay_steps=6, average=0.5))
 
     def train(game, steps):
         fit(game, steps=steps, batch=4, seed=1, work=tmp_path, epoch_steps=3, program_steps=3, progress=False,
             jit="eager")  # fmt: skip
-        models.use_average(game)
+        pixels.use_average(game)
         return game.get_weights()
 
     whole, average = game(), None
@@ -256,7 +257,7 @@ def test_averaged_weights_and_the_falling_rate_survive_an_interruption(tmp_path)
 def test_without_an_average_the_weights_stay():
     game = make("conv_vae")
     before = game.get_weights()
-    models.use_average(game)
+    pixels.use_average(game)
     for a, b in zip(before, game.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from scipy import special, stats
 
 from common import data
+from common.data.binarise import own_draw
 from common.errors import UserError
 from common.evaluation import detection
 from common.probability.draws import fold_in
@@ -140,6 +141,34 @@ def test_vae_score_does_not_depend_on_the_batch(vae, monkeypatch):
     alone = scores.vae_scores(vae, bits, 2, 4, seed=3, chunk=2)
     for name in ("elbo", "importance", "kl"):
         np.testing.assert_allclose(alone[name], together[name], atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("model", ["pixelcnn", "pixelvae"])
+def test_pixel_models_are_scored_on_the_vaes_bits(model):
+    """Shaken nets: the score is minus log p, or the ELBO's, of `own_draw`'s bits; averaged: of other draws."""
+    grey = data.load("digits").test[:20]
+    sizes = {"pixelcnn": {}, "pixelvae": {"latent": 3, "upsample": True}}[model]
+    game = models.PIXELS[model](grey, binarisation="dynamic", layers=1, width=4, filter_size=3, **sizes)
+    rng = np.random.default_rng(0)
+    game.set_weights([w + rng.normal(size=w.shape, scale=0.05) for w in game.get_weights()])
+    options = {"binarisations": 2, "elbo_samples": 64, "importance_samples": 64}
+    found = scores.pixel_scores(game, grey, options, 3)
+    bits = own_draw(grey, 3).astype(np.float32)
+    if model == "pixelcnn":
+        logits = game.decoder_logits(bits).numpy().astype(np.float64)
+        np.testing.assert_allclose(found["nll"], (np.logaddexp(0, logits) - bits * logits).sum((1, 2, 3)), rtol=1e-5)
+        each = [scores.pixel_scores(game, grey, options | {"binarisations": 1}, s)["nll"] for s in (3000, 3001)]
+        np.testing.assert_allclose(found["nll_averaged"], np.mean(each, 0), rtol=1e-6)
+        return
+    mean, log_sd = (part.numpy() for part in game.posterior(bits))
+    np.testing.assert_allclose(found["kl"], 0.5 * (mean**2 + np.exp(2 * log_sd) - 1 - 2 * log_sd).sum(1), rtol=1e-4)
+    z = mean + np.exp(log_sd) * rng.normal(size=(64, *mean.shape)).astype(np.float32)
+    logits = [game.decoder_logits(bits, each).numpy() for each in z]
+    log_p = [(bits * each - np.logaddexp(0, each)).sum((1, 2, 3)) for each in logits]
+    error = np.std(log_p, 0, ddof=1) / 8  # of a mean of 64 draws
+    difference = found["elbo"] - (found["kl"] - np.mean(log_p, 0))
+    assert (abs(difference) < 5 * np.sqrt(2) * error + 1e-3).all() and (error > 0).any()
+    assert found["importance"].mean() < found["elbo"].mean() and (found["ess"] > 1).all()
 
 
 def test_discriminator_score_does_not_depend_on_the_batch():
@@ -330,6 +359,20 @@ def test_means_need_all_ten_digits_and_their_order_ten_separated_differences():
     assert verdict(claim, measure(vae + [fake("dcgan", d, 40.0) for d in range(10)]))[0] == "fails"
     close = [fake("dcgan", d, 30 + 5 * (-1) ** d) for d in range(10)]
     assert verdict(claim, measure(vae + close))[0] == "not separated"
+
+
+def test_order_of_four_models_is_its_smallest_step_digit_by_digit():
+    claim = {c.claim_id: c for c in load_claims(ROOT / "reproductions/ahmed_ch4/claims.csv")}["C01"]
+    noise, rng = 10 * np.random.default_rng(0).normal(size=10), np.random.default_rng(1)
+
+    def records(**levels):
+        return [fake(m, d, level + noise[d] + rng.normal()) for m, level in levels.items() for d in range(10)]
+
+    measure = claims.MEASURES["C01"]
+    assert verdict(claim, measure(records(vae=34, pixelvae=30, pixelcnn=26)))[0] == "not run"
+    assert verdict(claim, measure(records(vae=34, pixelvae=30, pixelcnn=26, dcgan=13)))[0] == "holds"
+    assert verdict(claim, measure(records(vae=34, pixelvae=26, pixelcnn=30, dcgan=13)))[0] == "fails"
+    assert verdict(claim, measure(records(vae=34, pixelvae=30, pixelcnn=30, dcgan=13)))[0] == "not separated"
 
 
 def test_changed_settings_do_not_count_as_the_table():

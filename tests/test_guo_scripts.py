@@ -211,7 +211,7 @@ def test_samples_of_digits_are_measured_beside_real_ones(records):
         assert sum(found[f"share_{c}"] for c in range(10)) == pytest.approx(1)
         assert found["classes"] == sum(found[f"share_{c}"] >= 0.01 for c in range(10))
         assert found["judge_accuracy"] > 0.5
-        assert 0 < found["nearest_test"] and 0 <= found["precision"] <= 1
+        assert found["nearest_test"] > 0 and 0 <= found["precision"] <= 1
         best = records[name][1]["frechet_curve"].min()
         at = list(records[name][1]["frechet_epochs"]).index(found["epochs_to_best"])
         assert records[name][1]["frechet_curve"][at] <= 1.1 * best

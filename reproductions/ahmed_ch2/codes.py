@@ -4,16 +4,14 @@ import numpy as np
 from sklearn import metrics as scores
 from sklearn import neighbors
 
-from reproductions.ahmed_ch2 import evaluation
+from common.evaluation import nats
 
 NEIGHBOURS = (1, 5, 15)
 
 
 def means(game, bits) -> np.ndarray:
     """Posterior means [N, latent], float64, of binary images uint8 [N, 28, 28, 1]."""
-    return evaluation.over_batches(
-        lambda image, numbers: {"mean": game.posterior(image)[0]}, evaluation.floats(bits), 250
-    )["mean"]
+    return nats.over_batches(lambda image, numbers: {"mean": game.posterior(image)[0]}, nats.floats(bits), 250)["mean"]
 
 
 def neighbour_errors(train, train_labels, test, test_labels) -> dict[int, float]:

@@ -13,7 +13,8 @@ from absl import flags
 
 from common import experiment
 from common.errors import UserError
-from reproductions.ahmed_ch2 import evaluation, models, runs, samples
+from common.evaluation import nats
+from reproductions.ahmed_ch2 import models, runs, samples
 
 flags.DEFINE_enum("model", "conditional", ["conditional"], "There is one: conditional.")
 
@@ -50,7 +51,7 @@ def run(settings, images, work):
     uniforms = np.random.default_rng([settings.seed, 3]).random((len(wanted), 28, 28, 1), np.float32)
     drawn = samples.pixels(game, np.eye(game.classes, dtype=np.float32)[wanted], uniforms)
     seen = judge.probabilities(drawn.astype(np.float32) / 255).argmax(axis=1)
-    nll = evaluation.exact_given(game, bits.test, bits.test_labels)
+    nll = nats.exact_given(game, bits.test, bits.test_labels)
     metrics = {"agreement": np.mean(seen == wanted), "nll_nats": nll.mean(), "judge_accuracy": judge.accuracy}
     shown = np.concatenate([drawn[wanted == c][:8] for c in range(game.classes)])
     return experiment.Outcome(

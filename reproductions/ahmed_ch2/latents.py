@@ -14,7 +14,8 @@ from absl import flags
 
 from common import experiment
 from common.errors import UserError
-from reproductions.ahmed_ch2 import codes, evaluation, models, runs
+from common.evaluation import nats
+from reproductions.ahmed_ch2 import codes, models, runs
 
 flags.DEFINE_list("model", ["pixelvae", "vae"], "pixelvae, vae.")
 flags.DEFINE_list("latent", ["2", "4", "8", "16", "64"], "Latent dimensions, one run each.")
@@ -53,7 +54,7 @@ def run(settings, images, work):
     bits, digits = runs.bits_of(images, settings), runs.labelled(images)
     net = functools.partial(NETS[settings.model], latent=settings.key["latent"])
     game, _, notes = runs.trained(settings, net, bits, work)
-    terms = evaluation.bound(game, bits.test, settings["bound_draws"], settings.seed)
+    terms = nats.bound(game, bits.test, settings["bound_draws"], settings.seed)
     metrics = {f"{'nll_bound' if name == 'bound' else name}_nats": values.mean() for name, values in terms.items()}
     places = codes.means(game, digits.train[: len(bits.train)]), codes.means(game, bits.test)
     pair = places[0], bits.train_labels, places[1], bits.test_labels

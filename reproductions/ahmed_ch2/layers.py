@@ -13,6 +13,7 @@ from absl import flags
 
 from common import experiment
 from common.errors import UserError
+from common.evaluation import nats
 from reproductions.ahmed_ch2 import codes, evaluation, models, runs, samples
 
 flags.DEFINE_list("model", ["pixelvae", "pixelcnn"], "pixelvae, pixelcnn.")
@@ -68,7 +69,7 @@ def run(settings, images, work):
     metrics, arrays = evaluation.likelihoods(game, bits.test, settings, settings.seed)
     drawn = samples.draws(game, settings["samples"], settings.seed)
     metrics |= samples.quality(drawn, bits, judge)
-    if evaluation.has_latent(game):
+    if nats.has_latent(game):
         count = settings["probed"]
         train, test = (codes.means(game, part[:count]) for part in (digits.train, digits.test))
         errors = codes.neighbour_errors(train, digits.train_labels[:count], test, digits.test_labels[:count])
@@ -81,7 +82,7 @@ def run(settings, images, work):
     return experiment.Outcome(
         metrics,
         arrays | {"samples": drawn[: samples.SHOWN]},
-        f"bound, {settings['bound_draws']} draws" if evaluation.has_latent(game) else "exact",
+        f"bound, {settings['bound_draws']} draws" if nats.has_latent(game) else "exact",
         settings["iterations"],
         bits.description,
         bits.split,

@@ -13,6 +13,7 @@ import functools
 from absl import flags
 
 from common import experiment
+from common.evaluation import nats
 from reproductions.ahmed_ch2 import evaluation, models, runs, samples
 
 flags.DEFINE_list(
@@ -92,7 +93,7 @@ def run(settings, images, work):
     drawn = samples.draws(game, settings["samples"], settings.seed)
     metrics |= samples.quality(drawn, bits, judge)
     arrays["samples"] = drawn[: samples.SHOWN]
-    if evaluation.has_latent(game):
+    if nats.has_latent(game):
         originals = samples.spread(bits.test, settings["samples"])
         pairs = samples.reconstructions(game, originals, settings.seed)
         metrics["reconstruction_agreement"] = samples.agreement(judge, originals, pairs)
@@ -111,7 +112,7 @@ def run(settings, images, work):
 
 def evaluator(settings, game):
     """How the numbers of nats were made."""
-    if not evaluation.has_latent(game):
+    if not nats.has_latent(game):
         return "exact"
     return (
         f"bound, {settings['bound_draws']} draws; L_{settings['estimate_draws']} on {settings['estimate_images']} "

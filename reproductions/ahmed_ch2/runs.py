@@ -6,16 +6,17 @@ from common import data, experiment
 from common.data.binary import BinaryImages, binary_images, drawn
 from common.data.images import Images
 from common.evaluation.judge import Judge, train_judge
+from common.models import pixels
 from common.nets.precision import precision
 from common.training.checkpoints import LastStates
 from common.training.fit import fit
-from reproductions.ahmed_ch2 import evaluation, models, samples
+from reproductions.ahmed_ch2 import evaluation, samples
 
 FLAGS = experiment.FLAGS
 
 # The released code's settings (the text has none for MNIST): Adam 1e-3, batch 100, 200,000 iterations, the best of
 # states by the bound on validation images. `every`: iterations between two states; `states`: of how many last states
-# the best is taken, 1 = the last one. decay, average: for short trainings (models.adam).
+# the best is taken, 1 = the last one. decay, average: for short trainings (pixels.adam).
 TRAINING = {
     "iterations": 200_000, "batch": 100, "learning_rate": 1e-3, "decay": False, "average": 0.0,
     "binarisation": "fixed", "precision": "float32", "every": 5_000, "states": 40, "validation_images": 2_000,
@@ -53,7 +54,7 @@ def trained(settings, net, bits: BinaryImages, work, **arguments):
     steps, every = settings["iterations"], min(settings["every"], settings["iterations"])
 
     def build():
-        optimizer = models.adam(settings["learning_rate"], steps if settings["decay"] else 0, settings["average"])
+        optimizer = pixels.adam(settings["learning_rate"], steps if settings["decay"] else 0, settings["average"])
         return net(bits.train, binarisation=bits.kind, optimizer=optimizer, **arguments)
 
     with precision(settings["precision"]):
@@ -63,7 +64,7 @@ def trained(settings, net, bits: BinaryImages, work, **arguments):
         game, steps=steps, batch=settings["batch"], seed=settings.seed, work=work, epoch_steps=every,
         program_steps=min(every, 20), jit=settings.jit, callbacks=[last],
     )  # fmt: skip
-    models.use_average(game)
+    pixels.use_average(game)
     if settings["precision"] != "float32":  # likelihoods are evaluated in full precision
         trained_weights, game = game.get_weights(), build()
         game.set_weights(trained_weights)
@@ -82,12 +83,12 @@ def choose(game, paths, validation, seed) -> str:
     found = {}
     for path in paths:
         game.load_weights(path)
-        models.use_average(game)
+        pixels.use_average(game)
         if int(game.steps_done.value) >= getattr(game, "warm_up", 0):
             found[path] = evaluation.quick(game, validation, seed).mean()
     best = min(found or {paths[-1]: np.nan}, key=found.get)
     game.load_weights(best)
-    models.use_average(game)
+    pixels.use_average(game)
     return f"after {int(game.steps_done.value)} iterations, the best of {len(found)} on {len(validation)} images"
 
 

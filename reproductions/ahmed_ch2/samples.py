@@ -6,6 +6,7 @@ Images are uint8 of 0 and 255, [N, 28, 28, 1]: pixels are drawn, not their means
 import numpy as np
 import tensorflow as tf
 
+from common.evaluation import nats
 from common.evaluation.samples import class_entropy
 from common.nets import raster
 from reproductions.ahmed_ch2 import evaluation
@@ -17,16 +18,16 @@ BATCH = 250
 def draws(game, count, seed=1) -> np.ndarray:
     """`count` samples: z ~ N(0, I) where there is a latent, then pixel after pixel."""
     rng = np.random.default_rng([seed, 1])
-    z = rng.normal(size=(count, game.latent)).astype(np.float32) if evaluation.has_latent(game) else None
+    z = rng.normal(size=(count, game.latent)).astype(np.float32) if nats.has_latent(game) else None
     return pixels(game, z, rng.random((count, 28, 28, 1), np.float32))
 
 
 def reconstructions(game, bits, seed=1) -> np.ndarray:
     """One draw of p(x'|z), z ~ q(z|x), for every image of `bits` (Figure A.3)."""
     rng = np.random.default_rng([seed, 2])
-    found = evaluation.over_batches(
+    found = nats.over_batches(
         lambda image, numbers: dict(zip(("mean", "log_sd"), game.posterior(image), strict=True)),
-        evaluation.floats(bits),
+        nats.floats(bits),
     )
     z = found["mean"] + np.exp(found["log_sd"]) * rng.normal(size=found["mean"].shape)
     return pixels(game, z.astype(np.float32), rng.random(bits.shape, np.float32))

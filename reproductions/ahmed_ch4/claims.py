@@ -15,6 +15,8 @@ from reproductions.ahmed_ch4.classes import CIFAR_CLASSES
 
 DIGITS = range(10)
 MODELS = ("vae", "dcgan")
+EXPLICIT = ("vae", "pixelvae", "pixelcnn")  # models with a likelihood, in the printed order of their means
+ALL = (*EXPLICIT, "dcgan")
 TRIVIAL = ("ink", "total_variation", "zlib", "bernoulli", "mixture")
 ACROSS_DIGITS = {"split": "each held-out digit has its own positives"}
 ACROSS_MODELS = ACROSS_DIGITS | {
@@ -144,45 +146,113 @@ def median_interval(columns, _):
     return tuple(float(end) for end in np.quantile(differences, (0.025, 0.975)))
 
 
-def both(columns, _):
-    """Mean and median of the two columns."""
-    words = [f"{name} mean {c.mean():.2f}, median {np.median(c):.2f}"
-             for name, c in zip(MODELS, columns, strict=True)]  # fmt: skip
-    return "; ".join(words)
+def means_and_medians(models):
+    """Text: mean and median of every column."""
+
+    def text(columns, _):
+        words = [f"{name} mean {c.mean():.2f}, median {np.median(c):.2f}"
+                 for name, c in zip(models, columns, strict=True)]  # fmt: skip
+        return "; ".join(words)
+
+    return text
 
 
-def higher_when_held_out(records) -> Measurement | None:
-    """No. 35: digits at which the mean negative bound of the held-out digit exceeds that of the rest."""
-    seeds = complete(records, "vae")
-    if not seeds:
-        return unfinished(records, ("vae",))
-    gaps = [
-        [r.metrics["nll_bound_held_out_nats"] - r.metrics["nll_bound_rest_nats"] for r in rows] for (rows,) in seeds
-    ]
-    shown = "difference in nats by digit: " + " ".join(f"{gap:.1f}" for gap in gaps[0])
-    used = [r for (rows,) in seeds for r in rows]
-    return measure(used, [sum(gap > 0 for gap in each) for each in gaps], text=shown, across=ACROSS_DIGITS)
+def smallest_step(*columns):
+    """The smallest fall of the mean from one column to the next."""
+    return min(np.mean(a - b) for a, b in zip(columns, columns[1:], strict=False))
 
 
-def over_trivial(records) -> Measurement | None:
-    """No. 19: mean AUPR of the VAE minus the mean of the best trivial score, with Student's interval over digits."""
-    seeds = complete(records, "vae", "trivial")
-    if not seeds:
-        return unfinished(records, ("vae", "trivial"))
-    differences, shown = [], ""
-    for vae, trivial in seeds:
-        columns = {name: np.array([r.metrics[f"aupr_{name}"] for r in trivial]) for name in TRIVIAL}
-        best = max(columns, key=lambda name: columns[name].mean())
-        differences.append(auprs(vae) - columns[best])
-        nll = np.mean([r.metrics["nll_bound_rest_nats"] for r in vae])
-        mixture = np.mean([r.metrics["nll_mixture_rest_nats"] for r in trivial])
-        shown = (
-            f"best trivial score: {best}, {columns[best].mean():.2f} against the VAE's {auprs(vae).mean():.2f}; "
-            f"negative log-likelihood of the rest, nats: VAE <= {nll:.1f}, mixture {mixture:.1f}"
-        )
-    interval = t_interval(tuple(differences[0])) if len(seeds) == 1 else None
-    used = [r for vae, trivial in seeds for r in (*vae, *trivial)]
-    return measure(used, [d.mean() for d in differences], interval=interval, text=shown, across=ACROSS_MODELS)
+def step_interval(columns, _):
+    """Student's interval over the digits of the step that is smallest on average: paired, digit by digit."""
+    return t_interval(tuple(min((a - b for a, b in zip(columns, columns[1:], strict=False)), key=np.mean)))
+
+
+def lead(first, *others):
+    """The smaller of two leads of the first column over the best other one: by mean, by median."""
+    return min(function(first) - max(map(function, others)) for function in (np.mean, np.median))
+
+
+def lead_interval(columns, _):
+    """Student's interval over the digits of the first column minus the other one of the highest mean."""
+    return t_interval(tuple(columns[0] - max(columns[1:], key=np.mean)))
+
+
+def nats(model: str, part: str) -> str:
+    """Name of the metric of nats that a model's score is: exact for the PixelCNN."""
+    return f"nll_{part}_nats" if model == "pixelcnn" else f"nll_bound_{part}_nats"
+
+
+def higher_when_held_out(model: str):
+    """Measure of no. 35: digits at which the mean negative log-likelihood held out exceeds that of the rest."""
+
+    def found(records) -> Measurement | None:
+        seeds = complete(records, model)
+        if not seeds:
+            return unfinished(records, (model,))
+        gaps = [
+            [r.metrics[nats(model, "held_out")] - r.metrics[nats(model, "rest")] for r in rows] for (rows,) in seeds
+        ]
+        shown = "difference in nats by digit: " + " ".join(f"{gap:.1f}" for gap in gaps[0])
+        used = [r for (rows,) in seeds for r in rows]
+        return measure(used, [sum(gap > 0 for gap in each) for each in gaps], text=shown, across=ACROSS_DIGITS)
+
+    return found
+
+
+def over_trivial(model: str):
+    """Measure of no. 19: mean AUPR of a model minus the mean of the best trivial score; interval over the digits."""
+
+    def found(records) -> Measurement | None:
+        seeds = complete(records, model, "trivial")
+        if not seeds:
+            return unfinished(records, (model, "trivial"))
+        differences, shown = [], ""
+        for rows, trivial in seeds:
+            columns = {name: np.array([r.metrics[f"aupr_{name}"] for r in trivial]) for name in TRIVIAL}
+            best = max(columns, key=lambda name: columns[name].mean())
+            differences.append(auprs(rows) - columns[best])
+            shown = f"best trivial score: {best}, {columns[best].mean():.2f}; {model} {auprs(rows).mean():.2f}"
+            if model != "dcgan":
+                nll = np.mean([r.metrics[nats(model, "rest")] for r in rows])
+                mixture = np.mean([r.metrics["nll_mixture_rest_nats"] for r in trivial])
+                shown += f"; negative log-likelihood of the rest, nats: {model} {nll:.1f}, mixture {mixture:.1f}"
+        interval = t_interval(tuple(differences[0])) if len(seeds) == 1 else None
+        used = [r for rows, trivial in seeds for r in (*rows, *trivial)]
+        return measure(used, [d.mean() for d in differences], interval=interval, text=shown, across=ACROSS_MODELS)
+
+    return found
+
+
+def metric_difference(a, b, names, text):
+    """Measure: mean over the ten digits of names[a] of model `a` minus names[b] of model `b`, with their interval."""
+
+    def found(records) -> Measurement | None:
+        seeds = complete(records, a, b)
+        if not seeds:
+            return unfinished(records, (a, b))
+        columns = [
+            [np.array([r.metrics[names[m]] for r in rows]) for m, rows in zip((a, b), tables, strict=True)]
+            for tables in seeds
+        ]
+        interval = t_interval(tuple(columns[0][0] - columns[0][1])) if len(seeds) == 1 else None
+        used = [r for tables in seeds for rows in tables for r in rows]
+        shown = text(dict(zip((a, b), seeds[0], strict=True)))
+        values = [np.mean(x - y) for x, y in columns]
+        return measure(used, values, interval=interval, text=shown, across=ACROSS_MODELS)
+
+    return found
+
+
+def likelihoods_beside(rows) -> str:
+    """Which of two models has the better likelihood: a claim's condition."""
+    found = {model: np.mean([r.metrics[nats(model, "rest")] for r in used]) for model, used in rows.items()}
+    return "negative log-likelihood of the rest, nats: " + ", ".join(f"{m} {value:.1f}" for m, value in found.items())
+
+
+def kl_beside(rows) -> str:
+    found = {model: np.mean([r.metrics["kl_rest_nats"] for r in used]) for model, used in rows.items()}
+    words = ", ".join(f"{m} {value:.1f}" for m, value in found.items())
+    return f"KL of the rest, nats: {words}; layer by layer: Figure 2.4b, chapter 2"
 
 
 def roc_above_pr(records) -> Measurement | None:
@@ -203,42 +273,55 @@ def versions(records) -> Measurement | None:
     return measure(seeds[0][0], [10], across=ACROSS_DIGITS, exact=True) if seeds else unfinished(records, ("vae",))
 
 
-MEASURES = {f"t41_{digit}_{model}": cell(model, digit) for model in MODELS for digit in DIGITS}
-MEASURES |= {f"t41_mean_{model}": over_digits((model,), np.mean) for model in MODELS}
-MEASURES |= {f"t41_median_{model}": over_digits((model,), np.median) for model in MODELS}
+MEASURES = {f"t41_{digit}_{model}": cell(model, digit) for model in ALL for digit in DIGITS}
+MEASURES |= {f"t41_mean_{model}": over_digits((model,), np.mean) for model in ALL}
+MEASURES |= {f"t41_median_{model}": over_digits((model,), np.median) for model in ALL}
 MEASURES |= {f"t41_{digit}_skew": prevalence(lambda column, digit=digit: column[digit]) for digit in DIGITS}
 MEASURES |= {"t41_mean_skew": prevalence(np.mean), "t41_median_skew": prevalence(np.median)}
+LETTERS = {"C03": "acd", "C04": "acd", "C05": "abc", "C06": "abc", "C19": "abcd", "C35": "abc"}
+
+
+def lettered(claim, models, function):
+    """{"C03": function("vae"), "C03c": function("pixelvae"), ...}: one row of the claims for each model."""
+    return {claim + letter.replace("a", ""): function(m) for letter, m in zip(LETTERS[claim], models, strict=True)}
+
+
 MEASURES |= {
     "s4_versions": versions,
+    "C01": over_digits(ALL, smallest_step, ACROSS_MODELS, interval=step_interval, one_seed_reason=TEN_TRAININGS,
+                       text=means_and_medians(ALL)),
+    "C02": over_digits(ALL, lead, ACROSS_MODELS, interval=lead_interval, one_seed_reason=TEN_TRAININGS,
+                       text=means_and_medians(ALL)),
     "C01b": over_digits(MODELS, lambda vae, dcgan: np.mean(vae - dcgan), ACROSS_MODELS, interval=difference_interval,
-                        one_seed_reason=TEN_TRAININGS, text=both),
-    "C02b": over_digits(MODELS, lambda vae, dcgan: np.median(vae) - np.median(dcgan), ACROSS_MODELS, text=both,
-                        interval=median_interval, one_seed_reason="ten trainings a model; digits drawn anew"),
-    "C03": over_digits(("vae",), among((1, 7), lowest=True), text=order_text),
+                        one_seed_reason=TEN_TRAININGS, text=means_and_medians(MODELS)),
+    "C02b": over_digits(MODELS, lambda vae, dcgan: np.median(vae) - np.median(dcgan), ACROSS_MODELS,
+                        text=means_and_medians(MODELS), interval=median_interval,
+                        one_seed_reason="ten trainings a model; digits drawn anew"),
     "C03b": over_digits(("dcgan",), among((1, 7), lowest=True), text=order_text),
-    "C04": below_guessing("vae"),
     "C04b": below_guessing("dcgan"),
-    "C05": over_digits(("vae",), among((2, 8), lowest=False), text=order_text),
-    "C06": over_digits(("vae",), lambda column: np.std(column, ddof=1)),
     "C17": over_digits(("dcgan",), lambda column: abs(np.mean(column) - 10.0)),
-    "C19": over_trivial,
+    "C18": metric_difference("vae", "pixelcnn", {"vae": "aupr", "pixelcnn": "aupr"}, likelihoods_beside),
     "C20b": roc_above_pr,
-    "C35": higher_when_held_out,
+    "C26": metric_difference("pixelvae", "vae", dict.fromkeys(("pixelvae", "vae"), "kl_rest_nats"), kl_beside),
 }  # fmt: skip
+MEASURES |= lettered("C03", EXPLICIT, lambda m: over_digits((m,), among((1, 7), lowest=True), text=order_text))
+MEASURES |= lettered("C04", EXPLICIT, below_guessing)
+MEASURES |= lettered("C05", EXPLICIT, lambda m: over_digits((m,), among((2, 8), lowest=False), text=order_text))
+MEASURES |= lettered("C06", EXPLICIT, lambda m: over_digits((m,), lambda column: np.std(column, ddof=1)))
+MEASURES |= lettered("C19", ALL, over_trivial)
+MEASURES |= lettered("C35", EXPLICIT, higher_when_held_out)
 MEASURES |= claims_formulas.MEASURES
 
-CHAPTER_2 = "PixelCNN and PixelVAE are chapter 2's models; no training of them on nine digits is part of this room yet"
 CIFAR = "the CIFAR-10 models (two-level IAF-VAE, PixelCNN++, hierarchical PixelVAE) are not part of this room yet"
 T42_MODELS = ("skew", "iaf", "pixelcnnpp", "pixelvae", "dcgan")
-NOT_RUN = {f"t41_{row}_{model}": CHAPTER_2 for row in (*DIGITS, "mean", "median") for model in ("pixelcnn", "pixelvae")}
-NOT_RUN |= {f"t42_{row}_{model}": CIFAR for row in (*CIFAR_CLASSES, "mean", "median") for model in T42_MODELS}
-NOT_RUN |= dict.fromkeys(("C01", "C02", "C18", "C26", "C40"), CHAPTER_2)
+NOT_RUN = {f"t42_{row}_{model}": CIFAR for row in (*CIFAR_CLASSES, "mean", "median") for model in T42_MODELS}
 NOT_RUN |= dict.fromkeys(("fn4_iaf_epochs", "fn4_iaf_bpd", "s4_iaf_levels"), CIFAR)
 NOT_RUN |= dict.fromkeys([f"C{n:02d}" for n in (7, 8, 9, 10, 11, 12, 15, 16, 32, 36)], CIFAR)
 NOT_RUN |= {
     "C33": "no trainings at 10 and 30 per cent of the images yet",
     "C34": "needs a classifier trained on the nine classes; other information than the models of Table 4.1 have",
     "C37": "needs a discriminator with batch norm; the text's own has none",
+    "C40": "on the page of chapter 2, whose models and measures it needs: nos. 12, 34 and 37 there",
     "C41": "an open hypothesis of the text, not a result",
     "C42": "an outlook of the text, not a result",
 }

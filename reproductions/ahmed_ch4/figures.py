@@ -8,9 +8,14 @@ from common.reporting.figures import COLOURS, plt, save_figure, style
 from reproductions.ahmed_ch4.claims import DIGITS
 from reproductions.ahmed_ch4.claims_formulas import printed
 
-NAMES = {"vae": "VAE, -ELBO", "dcgan": "DCGAN, -logit", "trivial": "mixture, no network"}
+NAMES = {
+    "vae": "VAE, -ELBO", "pixelcnn": "PixelCNN, -log p", "pixelvae": "PixelVAE, -ELBO", "dcgan": "DCGAN, -logit",
+    "trivial": "mixture, no network",
+}  # fmt: skip
 CURVES = {  # (model, score): (label, colour, line)
     ("vae", "elbo"): ("VAE", COLOURS[0], "-"),
+    ("pixelcnn", "nll"): ("PixelCNN", COLOURS[3], "-"),
+    ("pixelvae", "elbo"): ("PixelVAE", COLOURS[1], "-"),
     ("dcgan", "logit"): ("DCGAN", COLOURS[5], "-"),
     ("trivial", "mixture"): ("mixture", COLOURS[2], "--"),
     ("trivial", "ink"): ("ink", COLOURS[7], ":"),
@@ -20,8 +25,11 @@ CURVES = {  # (model, score): (label, colour, line)
 def printed_and_measured(cells, path: str | Path) -> Path:
     """AUPR of every held-out digit: printed (hollow) and measured (filled, 95 % over test images), a panel a model."""
     with style():
-        figure, axes = plt.subplots(1, len(cells), figsize=(8, 3.6), sharey=True, squeeze=False)
-        for axis, (model, found) in zip(axes[0], cells.items(), strict=True):
+        columns, lines = min(3, len(cells)), -(-len(cells) // 3)
+        figure, axes = plt.subplots(lines, columns, figsize=(8, 0.8 + 2.8 * lines), sharey=True, squeeze=False)
+        for axis in axes.flat[len(cells) :]:
+            axis.set_axis_off()
+        for axis, (model, found) in zip(axes.flat, cells.items(), strict=False):
             digits = np.array(list(found))
             prevalence = [found[d].metrics["prevalence"] for d in digits]
             axis.plot(digits, prevalence, "_", color="#888888", markersize=14, label="guessing")
@@ -33,7 +41,8 @@ def printed_and_measured(cells, path: str | Path) -> Path:
             errors = np.maximum([mid - low, high - mid], 0)
             axis.errorbar(digits, mid, errors, fmt="o", markersize=5, color=COLOURS[0], label="measured")
             axis.set(title=NAMES[model], xlabel="held-out digit", xticks=list(DIGITS), xlim=(-0.5, 9.5))
-        axes[0, 0].set(ylabel="AUPR, per cent", ylim=(0, None))
+        for axis in axes[:, 0]:
+            axis.set(ylabel="AUPR, per cent", ylim=(0, None))
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), fontsize=9)
         caption = "AUPR of each held-out digit, printed and measured; bars: 95 % bootstrap intervals over test images."

@@ -1,17 +1,20 @@
 """The models of Ahmed (2017), chapter 4, MNIST: a convolutional VAE and a DCGAN (section 4.2.2).
 
-PixelCNN and PixelVAE, the other two columns of Table 4.1, are chapter 2's.
+PixelCNN and PixelVAE, the other two columns of Table 4.1, are chapter 2's: the gated nets of common/models/pixels.py.
 """
 
 import keras
 import tensorflow as tf
 
+from common.models.pixels import GatedPixelCNN, GatedPixelVAE
 from common.nets.stacks import decoder_28, encoder_28, up
 from common.probability.distributions import bernoulli_log_prob, gaussian_kl, reparameterise
 from common.probability.objectives import discriminator_loss, generator_loss
 from common.training.game import Game, Player
 
 layers = keras.layers
+PIXELS = {"pixelcnn": GatedPixelCNN, "pixelvae": GatedPixelVAE}
+SIZES = ("layers", "width", "filter_size", "latent", "upsample", "warm_up")  # arguments of PIXELS
 
 
 class VAE(Game):

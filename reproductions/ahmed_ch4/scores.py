@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from common.data.binarise import own_draw
+from common.data.binary import drawn
+from common.evaluation import nats
 from common.probability.distributions import (
     bernoulli_log_prob,
     gaussian_kl,
@@ -67,6 +69,24 @@ def averaged_over_binarisations(game, grey, binarisations, seed):
         bits = own_draw(grey, 1000 * seed + number)
         total = total + vae_scores(game, bits, 1, 1, 1000 * seed + number, chunk=1, draw=draw)["elbo"]
     return total / binarisations
+
+
+def pixel_scores(game, grey, options, seed):
+    """Scores in nats [N] of grey test images under a PixelCNN or PixelVAE, by the bits that `vae_scores` gets.
+
+    PixelCNN: {"nll", "nll_averaged"}, exact. PixelVAE: {"elbo", "importance", "kl", "ess", "elbo_averaged"} as for the
+    VAE. averaged: over own draws of the test images, one posterior sample each. options: how many of each.
+    """
+    bits, others = drawn(grey, seed), [drawn(grey, 1000 * seed + k) for k in range(options["binarisations"])]
+    if not nats.has_latent(game):
+        return {"nll": nats.exact(game, bits), "nll_averaged": np.mean([nats.exact(game, each) for each in others], 0)}
+    bound = nats.bound(game, bits, options["elbo_samples"], seed)
+    more = nats.importance(game, bits, np.arange(len(bits)), options["importance_samples"], 8, seed).final
+    averaged = np.mean([nats.bound(game, each, 1, 1000 * seed + k)["bound"] for k, each in enumerate(others)], 0)
+    return {
+        "elbo": bound["bound"], "importance": -more.estimate, "kl": bound["kl"], "ess": more.ess,
+        "elbo_averaged": averaged,
+    }  # fmt: skip
 
 
 def discriminator_logits(game, grey):

@@ -1,0 +1,1 @@
+"""Games that two texts train."""
