@@ -125,12 +125,13 @@ def arrays(experiment, model, epochs, rng) -> dict[str, np.ndarray]:
     size, bottom = (30.0, 148.0) if experiment == "vae" else (1.0, 0.3)
     found = {f"curve_{name}": bottom + size * (np.exp(-9 * t) + 0.02 * rng.normal(size=epochs))
              for name in CURVES[experiment]}  # fmt: skip
-    steps = np.arange(1, 401) * 10
-    if experiment != "vae":
-        found |= {"step_at": steps}
-        for name in CURVES[experiment]:
-            smooth = np.interp(steps / 4_000, t, found[f"curve_{name}"])
-            found[f"step_{name}"] = smooth * rng.uniform(0.7, 1.4, len(steps))
+    run = model if experiment == "gan" else experiment
+    steps = np.add.outer(author.STEPS_AN_EPOCH[run] * np.arange(epochs), author.MOMENTS[run]).ravel() + 1
+    found["step_at"] = steps
+    for name in CURVES[experiment]:
+        if not name.startswith("test_"):
+            smooth = np.interp(steps / steps[-1], t, found[f"curve_{name}"])
+            found[f"step_{name}"] = smooth * rng.uniform(0.95, 1.05, len(steps))
     quarters = np.maximum(1, np.round(epochs * np.array([0.25, 0.5, 0.75, 1]))).astype(int)
     found |= {"grid_epochs": quarters}
     if experiment == "faces":

@@ -96,7 +96,7 @@ def test_adversarial_losses_are_set_beside_the_author_s_by_range_and_trend(resul
     (row,) = (r for r in rows(results, "author_ranges")
               if (r["run"], r["loss"], r["epochs"]) == ("dcgan", "g_loss", "16 to 20"))  # fmt: skip
     theirs = author.by_epoch("dcgan", "g_loss")[15:20]
-    ours = np.stack([chosen.scores(r, results)["curve_g_loss"][15:20] for r in chosen.of_net(records, chosen.DCGAN)])
+    ours = np.stack([chosen.curve(r, results, "g_loss")[15:20] for r in chosen.of_net(records, chosen.DCGAN)])
     assert [float(row[f"author, {end}"]) for end in ("lowest", "highest")] == [theirs.min(), theirs.max()]
     assert [float(row[f"ours, {end}"]) for end in ("lowest", "highest")] == pytest.approx([ours.min(), ours.max()])
     assert row["they meet"] == "no"

@@ -6,16 +6,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from common import data
 from common.errors import UserError
+from common.reporting.records import save_scores
 from common.training.fit import fit
-from reproductions.guo import evaluation, models_vae, watch
+from reproductions.guo import chosen, evaluation, models_vae, watch
 
 ROOT = Path(__file__).resolve().parents[1]
 # What may stand on stderr beside the one line: progress bars and TensorFlow's own log.
@@ -48,7 +51,8 @@ def watched(work, stops=()):
     for stop in [*stops, None]:
         keras.utils.set_random_seed(1)
         game = models_vae.VAE(images, hidden=8)
-        callbacks = [watch.Course(work), watch.AtEpochs(work, game.generator, [2, 4]), watch.OnTest(work, measure)]
+        course, at = watch.Course(work, (0, 1, 2)), watch.AtEpochs(work, game.generator, [2, 4])
+        callbacks = [course, at, watch.OnTest(work, measure)]
         try:
             fit(game, steps=24, batch=4, seed=1, work=work, program_steps=2, jit="off", progress=False,
                 callbacks=[*callbacks, *([Stop(stop)] if stop else [])])  # fmt: skip
@@ -85,12 +89,32 @@ def test_a_row_cut_short_is_left_out(tmp_path):
     assert watch.read_rows(path)[-1] == {"step": 4.0, "loss": 3.5}
 
 
-def test_long_curves_are_thinned_from_their_first_step(tmp_path):
-    course = watch.Course(tmp_path)
-    watch.append_rows(course.path, [{"step": n, "autoencoder": n / 2} for n in range(1, 5_002)])
-    found = course.curves({"autoencoder": "loss_G"})
-    assert len(found["step_at"]) <= watch.POINTS and found["step_at"][0] == 1
-    np.testing.assert_array_equal(found["step_loss_G"], found["step_at"] / 2)
+def test_losses_are_kept_at_the_authors_moments(tmp_path):
+    """Three epochs of six steps: 0 and 4 of each, the last one for a moment beyond; losses before the step."""
+    images = np.random.default_rng(0).integers(0, 256, (24, 4, 4, 1)).astype(np.uint8)
+    every, some = watch.Course(tmp_path / "every", range(6)), watch.Course(tmp_path / "some", (0, 4, 400))
+    for course in (every, some):
+        keras.utils.set_random_seed(1)
+        game = models_vae.VAE(images, hidden=8)
+        fit(game, steps=18, batch=4, seed=1, work=course.path.parent, program_steps=1, jit="off", progress=False,
+            callbacks=[course])  # fmt: skip
+    found, whole = some.curves({"vae": "loss"}), every.curves({"vae": "loss"})
+    np.testing.assert_array_equal(found["step_at"], [1, 5, 6, 7, 11, 12, 13, 17, 18])
+    np.testing.assert_array_equal(found["step_loss"], whole["step_loss"][found["step_at"] - 1])
+    keras.utils.set_random_seed(1)
+    untrained = models_vae.VAE(images, hidden=8)
+    per_batch = [float(np.mean(untrained.terms(tf.constant(images[i : i + 4] / np.float32(255)), tf.zeros((4, 2)))[0]))
+                 for i in range(0, 24, 4)]  # fmt: skip
+    assert min(per_batch) - 1 < found["step_loss"][0] < max(per_batch) + 1  # 16 pixels, near ln 2 each
+
+
+def test_curve_by_epoch_is_the_mean_of_its_moments(tmp_path):
+    """Both the losses at moments and a number taken once an epoch."""
+    save_scores(tmp_path / "s.npz", step_loss=np.arange(6.0), step_at=np.arange(6), curve_test_loss=np.ones(3))
+    record = SimpleNamespace(files={"scores": "s.npz"}, settings={"options": {"epochs": 3}})
+    np.testing.assert_allclose(chosen.curve(record, tmp_path, "loss"), [0.5, 2.5, 4.5])
+    np.testing.assert_allclose(chosen.curve(record, tmp_path, "test_loss"), [1, 1, 1])
+    assert not len(chosen.curve(record, tmp_path, "none"))
 
 
 def test_epochs_of_the_figures():

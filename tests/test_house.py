@@ -32,9 +32,9 @@ def test_no_floor_imports_one_above_it():
             parts = target.split(".")
             if parts[0] == "reproductions":
                 wrong.append(f"{name(path)}:{line} imports the room module {target}")
-            elif parts[0] == "common" and len(parts) > 1 and {floor, parts[1]} <= set(FLOORS):
-                if FLOORS.index(parts[1]) > FLOORS.index(floor):
-                    wrong.append(f"{name(path)}:{line} imports {target}")
+            known = len(parts) > 1 and {floor, parts[1]} <= set(FLOORS)
+            if parts[0] == "common" and known and FLOORS.index(parts[1]) > FLOORS.index(floor):
+                wrong.append(f"{name(path)}:{line} imports {target}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -21,6 +21,11 @@ import numpy as np
 FOLDER = Path(__file__).with_name("author_logs")
 RUNS = ("gan", "dcgan", "faces", "vae", "cvae_gan")
 EPOCHS = {"gan": 200, "dcgan": 100, "faces": 50, "vae": 200, "cvae_gan": 200}
+# Steps of an epoch, from 0, whose batch the author's lines are of, before its update.
+MOMENTS = {
+    "gan": (599,), "dcgan": (400,), "faces": tuple(range(0, 216, 50)), "vae": tuple(range(0, 469, 100)),
+    "cvae_gan": tuple(range(0, 469, 100)),
+}  # fmt: skip
 STEPS_AN_EPOCH = {"gan": 600, "dcgan": 469, "faces": 216, "vae": 469, "cvae_gan": 469}
 
 

@@ -35,6 +35,17 @@ def variant(net: str, name: str) -> str:
     return "/".join((*net.split("/")[:2], name))
 
 
+def curve(record, results_dir, name: str) -> np.ndarray:
+    """One loss by epoch, as the author printed it: the mean of what was logged at the author's moments of each epoch.
+
+    Of a number that was taken only once an epoch, that. float64 [epochs]; [0] if the record has none.
+    """
+    arrays = scores(record, results_dir)
+    if f"step_{name}" not in arrays:
+        return arrays.get(f"curve_{name}", np.empty(0)).astype(np.float64)
+    return arrays[f"step_{name}"].astype(np.float64).reshape(epochs(record), -1).mean(axis=1)
+
+
 def per_seed(records, nets) -> list[tuple[Record, ...]]:
     """For each seed that all nets have: their records, in the order of `nets`."""
     found = [{r.seed: r for r in of_net(records, net)} for net in nets]

@@ -14,7 +14,7 @@ from absl import flags
 from common import experiment
 from common.nets.precision import precision
 from common.training.fit import fit
-from reproductions.guo import conditional, evaluation, models_cvae_gan, watch
+from reproductions.guo import author, conditional, evaluation, models_cvae_gan, watch
 
 flags.DEFINE_list("model", ["cvae_gan"], "cvae_gan.")
 FLAGS = flags.FLAGS
@@ -78,7 +78,7 @@ def run(settings, images, work):
     with precision(settings["precision"]):
         game = settings.build(lambda: build(settings, images))
     snapshots = {*watch.quarters(epochs, settings["drawn"]), *watch.along(epochs)}
-    course, at = watch.Course(work), watch.AtEpochs(work, game.generator, snapshots)
+    course, at = watch.Course(work, author.MOMENTS["cvae_gan"]), watch.AtEpochs(work, game.generator, snapshots)
     steps = epochs * max(1, len(images.train) // settings["batch"])
     log = fit(
         game, steps=steps, batch=settings["batch"], seed=seed, work=work, program_steps=1, jit=settings.jit,

@@ -22,7 +22,7 @@ from common.evaluation.judge import train_judge
 from common.evaluation.samples import frechet_distance, precision_recall
 from common.nets.precision import precision
 from common.training.fit import fit
-from reproductions.guo import evaluation, models_gan, watch
+from reproductions.guo import author, evaluation, models_gan, watch
 
 flags.DEFINE_list("model", ["dcgan"], "dcgan.")
 FLAGS = flags.FLAGS
@@ -92,7 +92,7 @@ def run(settings, images, work):
 
     with precision(settings["precision"]):
         game = settings.build(build)
-    course, at = watch.Course(work), watch.AtEpochs(work, game.generator, drawn_at)
+    course, at = watch.Course(work, author.MOMENTS["faces"]), watch.AtEpochs(work, game.generator, drawn_at)
     epoch_steps = max(1, len(images.train) // settings["batch"])
     log = fit(
         game, steps=epochs * epoch_steps, batch=settings["batch"], seed=seed, work=work, epoch_steps=epoch_steps,

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from common.reporting.figures import COLOURS, plt, save_figure, style
 from common.reporting.records import select
-from reproductions.guo import author
+from reproductions.guo import author, chosen
 from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, VAE_TEXT, best, scores, variant, whole
 
 BLUE, ORANGE, GREEN, PINK = COLOURS[:4]
@@ -38,9 +38,9 @@ def length(runs) -> str:
 
 
 def stacked(runs, results_dir, name) -> np.ndarray:
-    """Curves of all seeds, [seeds, epochs]."""
-    found = [scores(r, results_dir)[f"curve_{name}"].astype(float) for r in runs]
-    return np.stack([curve[: min(map(len, found))] for curve in found])
+    """Curves of all seeds, [seeds, epochs], at the author's moments."""
+    found = [chosen.curve(r, results_dir, name) for r in runs]
+    return np.stack([values[: min(map(len, found))] for values in found])
 
 
 def ours(axis, runs, results_dir, name, label, colour, line="-"):
@@ -55,13 +55,13 @@ def ours(axis, runs, results_dir, name, label, colour, line="-"):
 
 def theirs(axis, run, name, label, colour, floor=None):
     """The author's curve by epoch."""
-    curve = author.by_epoch(run, name)
-    curve = curve if floor is None else np.maximum(curve, floor)
-    axis.plot(np.arange(1, len(curve) + 1), curve, color=colour, label=label, **BENEATH)
+    values = author.by_epoch(run, name)
+    values = values if floor is None else np.maximum(values, floor)
+    axis.plot(np.arange(1, len(values) + 1), values, color=colour, label=label, **BENEATH)
 
 
 def single_steps(axis, record, results_dir, name, label, colour, floor=None):
-    """One loss of one run by training step."""
+    """One loss of one run at the author's moments, by training step."""
     arrays = scores(record, results_dir)
     values = arrays[f"step_{name}"].astype(float)
     values = values if floor is None else np.maximum(values, floor)
@@ -88,9 +88,7 @@ def gan_losses(records, results_dir, path):
             ours(axis, runs, results_dir, name, f"{label}, ours", colour)
         axis.set(xlabel="epoch", ylabel="loss, nats", title=f"GAN on digits ({length(runs)})", ylim=(0, None))
         axis.legend(fontsize=9, ncols=2)
-        caption = (
-            "Fig. F1: losses of the GAN. The author's are of one batch an epoch, ours of all; bands: range over seeds."
-        )
+        caption = "Fig. F1: losses of the GAN, each epoch's last batch, the author's and ours; bands: range over seeds."
         save_figure(figure, path, caption)
 
 

@@ -14,7 +14,7 @@ from absl import flags
 from common import experiment
 from common.nets.precision import precision
 from common.training.fit import fit
-from reproductions.guo import evaluation, models_gan, watch
+from reproductions.guo import author, evaluation, models_gan, watch
 
 flags.DEFINE_list("model", ["gan", "dcgan"], "gan, dcgan.")
 FLAGS = flags.FLAGS
@@ -22,12 +22,12 @@ FLAGS = flags.FLAGS
 MEASURED = {"samples": 10_000, "curve_samples": 2_000, "drawn": ()}  # drawn: epochs; () is after each quarter
 GAN = {
     "networks": "dense", "latent": 64, "learning_rate": 2e-4, "beta_1": 0.9, "d_steps": 1, "saturating": True,
-    "init": "torch", "epochs": 200, "batch": 100, "precision": "float32", "program_steps": 50,
+    "init": "torch", "epochs": 200, "batch": 100, "precision": "float32",
 }  # fmt: skip
 # What the text leaves open is Radford et al.'s: learning rate, beta_1, initial weights, and their non-saturating loss.
 DCGAN = GAN | {
     "networks": "radford", "latent": 100, "beta_1": 0.5, "saturating": False, "init": "dcgan", "epochs": 100,
-    "batch": 128, "program_steps": 1,
+    "batch": 128,
 }  # fmt: skip
 GAN_CODE = {"saturating": False}
 DCGAN_CODE = {"networks": "pooled", "learning_rate": 3e-4, "beta_1": 0.9, "d_steps": 3, "init": "torch"}
@@ -76,11 +76,11 @@ def trained(settings, images, work):
 
     with precision(settings["precision"]):
         game = settings.build(build)
-    course, at = watch.Course(work), watch.AtEpochs(work, game.generator, snapshots)
+    course, at = watch.Course(work, author.MOMENTS[settings.model]), watch.AtEpochs(work, game.generator, snapshots)
     steps = epochs * max(1, len(images.train) // settings["batch"])
     log = fit(
         game, steps=steps, batch=settings["batch"], seed=settings.seed, work=work, jit=settings.jit,
-        program_steps=settings["program_steps"], callbacks=[course, at],
+        program_steps=1, callbacks=[course, at],
     )  # fmt: skip
     return evaluation.in_float32(build, game), log, steps, course, at
 

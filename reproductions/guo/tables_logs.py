@@ -7,7 +7,7 @@ from scipy import stats
 
 from common.reporting.tables import Table
 from reproductions.guo import author
-from reproductions.guo.chosen import CVAE, DCGAN, FACES, GAN, VAE, best, scores
+from reproductions.guo.chosen import CVAE, DCGAN, FACES, GAN, VAE, best, curve
 
 NETS = {"gan": GAN, "dcgan": DCGAN, "faces": FACES, "vae": VAE, "cvae_gan": CVAE}
 LOSSES = {
@@ -22,14 +22,11 @@ POINTS = (1, 2, 5, 10, 20, 30, 50, 100, 150, 200)
 
 
 def curves(records, results_dir, run: str, name: str) -> np.ndarray:
-    """Epoch means of one loss of our runs of the author's code: [seeds, epochs]; [0, 0] without records."""
-    found = []
-    for record in best(records, NETS[run]):
-        arrays = scores(record, results_dir)
-        if f"curve_{name}" in arrays:
-            found.append(arrays[f"curve_{name}"].astype(np.float64))
+    """One loss by epoch (`chosen.curve`) of our runs of the author's code: [seeds, epochs]; [0, 0] without records."""
+    found = [curve(record, results_dir, name) for record in best(records, NETS[run])]
+    found = [values for values in found if len(values)]
     shortest = min(map(len, found), default=0)
-    return np.array([curve[:shortest] for curve in found]).reshape(len(found), shortest)
+    return np.array([values[:shortest] for values in found]).reshape(len(found), shortest)
 
 
 def origin(records, runs) -> str:
@@ -57,7 +54,7 @@ def by_value(records, results_dir) -> Table | None:
         return None
     notes = [
         origin(records, ["vae"]),
-        "Nats an image. loss: training, of the author the mean of five printed batches an epoch, of ours all batches.",
+        "Nats an image. loss: training, the mean of five batches an epoch before their update, the author's and ours.",
     ]
     columns = ["loss", "epoch", "the author", "ours", "ours, lowest seed", "ours, highest seed", "difference"]
     return Table("The author's VAE epochs beside ours", columns, rows, notes)
@@ -79,8 +76,8 @@ def by_range(records, results_dir) -> Table | None:
         return None
     notes = [
         origin(records, LOSSES),
-        "Epoch means; the author's are of few printed batches (GAN and DCGAN one, CVAE-GAN and faces five), so that "
-        "range is the wider one.",
+        "An epoch: the mean of the batches whose loss the author printed, before their update (GAN and DCGAN one, "
+        "CVAE-GAN and faces five), and of the same ones of ours.",
     ]
     columns = [
         "run",

@@ -15,7 +15,7 @@ from scipy import stats
 from common import experiment
 from common.evaluation import latents
 from common.training.fit import fit
-from reproductions.guo import evaluation, models_vae, watch
+from reproductions.guo import author, evaluation, models_vae, watch
 
 flags.DEFINE_list("model", ["vae"], "vae.")
 FLAGS = flags.FLAGS
@@ -79,11 +79,11 @@ def run(settings, images, work):
     game = settings.build(lambda: build(settings, images))
     metrics = {"first_batch_loss_nats": first_batch(game, images, settings)}
     snapshots = {*watch.quarters(epochs, settings["drawn"]), *watch.along(epochs)}
-    course, at = watch.Course(work), watch.AtEpochs(work, game.generator, snapshots)
+    course, at = watch.Course(work, author.MOMENTS["vae"]), watch.AtEpochs(work, game.generator, snapshots)
     test = watch.OnTest(work, on_test(images, seed))
     steps = epochs * max(1, len(images.train) // settings["batch"])
     log = fit(
-        game, steps=steps, batch=settings["batch"], seed=seed, work=work, program_steps=50, jit=settings.jit,
+        game, steps=steps, batch=settings["batch"], seed=seed, work=work, program_steps=1, jit=settings.jit,
         callbacks=[course, at, test],
     )  # fmt: skip
     judge, found, z = (

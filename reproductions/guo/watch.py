@@ -12,35 +12,36 @@ import numpy as np
 
 from common.errors import UserError
 
-POINTS = 2_000  # of a curve over steps that goes into a record
-
 
 class Course(keras.callbacks.Callback):
-    """What every call of the program logs, in steps.csv: one row a call, the mean over its steps, and the last step.
+    """The author's quantities at the author's moments: losses of one batch before its update, in steps.csv.
 
-    With one step a call these are the author's quantities at the author's moments: a batch's losses before its update.
+    moments: steps of an epoch, from 0. In a shorter epoch its last step stands for those beyond. A training must run
+    one step a call, else a row is the mean over the steps of a call.
     """
 
     only_watches = True  # a training without it is the same: an exported one may leave it out
 
-    def __init__(self, work):
+    def __init__(self, work, moments):
         super().__init__()
-        self.path = pathlib.Path(work) / "steps.csv"
+        self.path, self.moments = pathlib.Path(work) / "steps.csv", moments
 
     def on_train_begin(self, logs=None):
         drop_rows(self.path, int(self.model.steps_done.value))
+        self.wanted = {min(moment, self.params["steps"] - 1) for moment in self.moments}
         self.rows = []
 
     def on_train_batch_end(self, batch, logs=None):
-        self.rows.append({"step": int(self.model.steps_done.value)} | {name: float(v) for name, v in logs.items()})
+        if batch in self.wanted:
+            row = {name: float(value) for name, value in logs.items()}
+            self.rows.append({"step": int(self.model.steps_done.value)} | row)
         if batch + 1 == self.params["steps"]:
             append_rows(self.path, self.rows)
             self.rows = []
 
     def curves(self, names):
-        """{"step_at": int32 [n], "step_<name>": float32 [n]}, at most POINTS of them; names {logged: in the record}."""
+        """{"step_at": int32 [n], "step_<name>": float32 [n]}; names {logged: in the record}."""
         rows = read_rows(self.path)
-        rows = rows[:: -(-len(rows) // POINTS) or 1]
         logged = [name for name in (rows[0] if rows else {}) if name != "step"]
         found = {f"step_{names.get(name, name)}": np.float32([row[name] for row in rows]) for name in logged}
         return found | {"step_at": np.int32([row["step"] for row in rows])}
