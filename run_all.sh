@@ -71,7 +71,7 @@ case $command:$scale in
     run:) scale=smoke ;;
     test:?*) fail "the tests have no scale" ;;
 esac
-if [[ $scale == smoke ]]; then results=runs/smoke/results readme=(); else results=results readme=(--readme README.md); fi
+if [[ $scale == smoke ]]; then results=runs/smoke/results readme=; else results=results readme=README.md; fi
 
 find_python() {
     local name
@@ -116,7 +116,7 @@ run() {
     fi
     "${snakemake[@]}" --quiet host reason || status=$?
     mkdir -p "$results"
-    tell tables "${readme[@]}"
+    tell tables ${readme:+--readme "$readme"}
     echo
     cat "$results/README.md"
     echo "One page per text and its figures: $results/"
@@ -133,7 +133,7 @@ export PATH="$venv/bin:$PATH" PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 case $command in
     run) run ;;
     test) python -m pytest --numprocesses=auto --dist=loadfile ;; # a file's tests share what they set up
-    check) tell check "${readme[@]}" ;;
-    tables) tell tables "${readme[@]}" ;;
+    check) tell check ${readme:+--readme "$readme"} ;;
+    tables) tell tables ${readme:+--readme "$readme"} ;;
     report) tell report ;;
 esac

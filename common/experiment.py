@@ -10,6 +10,7 @@ import ast
 import contextlib
 import dataclasses
 import datetime
+import errno
 import fcntl
 import hashlib
 import math
@@ -34,6 +35,7 @@ from common.training import fit, strategy
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SCALES = ("smoke", "cpu", "paper")
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
 
 flags.DEFINE_enum(
     "scale", "cpu", SCALES, "smoke: seconds, embedded data; cpu: hours on two cores; paper: the text's own."
@@ -63,7 +65,8 @@ class Experiment:
     scales, variants: {scale or variant: {model: {name: value}}}; datasets: {scale: default data set}.
     models: the file whose code, with all it imports, decides what a training gives; editing the script itself
     evaluates again from the finished training, editing the models trains anew. evaluation: options that a training
-    does not depend on, or that only make it longer; changing one keeps what is trained.
+    does not depend on, or that only make it longer (not where a learning rate falls over its length); changing one
+    keeps what is trained.
     """
 
     text: str
@@ -213,7 +216,7 @@ def execute(experiment: Experiment, run: Callable, wanted: Settings) -> records.
             return old
         print(f"{wanted.name}: made by other {'code (' + ', '.join(stale) + ')' if stale else 'settings'}", flush=True)
     writable(path.parent)
-    work = work_root() / wanted.text / wanted.experiment / wanted.name / trained_by(experiment, wanted)
+    work = work_root() / wanted.text / wanted.experiment / wanted.name / trained_by(experiment, wanted, code)
     work = strategy.folder(work, wanted.strategy)
     with locked(work):
         print(f"{wanted.name}: started, work in {work}", flush=True)
@@ -231,11 +234,12 @@ def execute(experiment: Experiment, run: Callable, wanted: Settings) -> records.
     return record
 
 
-def trained_by(experiment: Experiment, wanted: Settings) -> str:
-    """16 hex digits: the code of the models and of the training, and the options they depend on."""
-    code = [records.code_fingerprint(file)["fingerprint"] for file in (experiment.models, fit.__file__)]
+def trained_by(experiment: Experiment, wanted: Settings, code: dict) -> str:
+    """16 hex digits: of the run's `code`, what the models and the training import; and the options they depend on."""
+    imported = {m for f in (experiment.models, fit.__file__) for m in records.code_fingerprint(f)["modules"]}
+    trained = sorted((module, digest) for module, digest in code["modules"].items() if module in imported)
     options = sorted((k, v) for k, v in wanted.options.items() if k not in experiment.evaluation)
-    return hashlib.sha256(repr((code, options)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((trained, options)).encode()).hexdigest()[:16]
 
 
 def writable(folder: pathlib.Path):
@@ -325,6 +329,11 @@ def main(function: Callable):
             function()
         except UserError as error:
             fail(error)
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            where = f" {error.filename}" if error.filename else ""
+            fail(f"cannot write{where}: {error.strerror}; make room and give the same command again")
         except KeyboardInterrupt:
             fail("stopped; the same command goes on from the last checkpoint", 130)
 

@@ -66,7 +66,7 @@ def find(folder, pattern):
 
 MISTAKES = {
     "data set": (["--dataset=mnits"], "no data set 'mnits'; choose one of anime_faces"),
-    "model": (["--model=vea"], "unknown model 'vea'; choose one of vae, dcgan, trivial"),
+    "model": (["--model=vea"], "unknown model 'vea'; choose one of vae, pixelcnn, pixelvae, dcgan, trivial"),
     "variant": (["--variant=as_said"], "unknown variant 'as_said'; choose one of as_described"),
     "scale": (["--scale=large"], "should be one of <smoke|cpu|paper>"),
     "flag": (["--epochs=3"], "Unknown command line flag 'epochs'"),

@@ -113,8 +113,7 @@ def fixed_validation(data_dir: str | None = None) -> np.ndarray:
 
 def _read_validation(root: Path | None) -> np.ndarray:
     if packed := tfds_sets.find_packed_binarized(root):
-        with np.load(packed) as pack:
-            return np.unpackbits(pack["valid"], axis=1)
+        return tfds_sets.packed_bits(packed, "valid")
     if originals := tfds_sets.find_originals("binarized_mnist", root):
         text = np.fromfile(originals / "binarized_mnist_valid.amat", np.uint8)  # a line of 0s and 1s an image
         return text[(text == ord("0")) | (text == ord("1"))] - np.uint8(ord("0"))

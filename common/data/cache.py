@@ -34,7 +34,7 @@ def cached(key: str, make: Callable[[], Images]) -> Images:
     images = read(key)
     if images is not None:
         return images
-    with _lock(key):
+    with held(folder() / f"{key}.lock", "set REPRO_CACHE to another folder"):
         images = read(key, warn=False)  # another process may have made it while this one waited
         if images is None:
             images = make()
@@ -82,15 +82,16 @@ def _write(key: str, images: Images) -> None:
 
 
 @contextlib.contextmanager
-def _lock(key: str) -> Iterator[None]:
-    """Hold `key` against other processes. Without file locks (Windows) the work may be done twice, never mixed."""
+def held(path: Path, advice="choose another folder") -> Iterator[None]:
+    """Hold the lock file `path` against other processes, which wait. Without file locks (Windows) nobody waits.
+
+    Raises UserError with `advice` if the file cannot be written.
+    """
     try:
-        folder().mkdir(parents=True, exist_ok=True)
-        file = open(folder() / f"{key}.lock", "w")  # noqa: SIM115 (closed below)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "w")  # noqa: SIM115 (closed below)
     except OSError as error:
-        raise UserError(
-            f"cannot write the data cache {folder()}: {error.strerror}; set REPRO_CACHE to another folder"
-        ) from error
+        raise UserError(f"cannot write in {path.parent}: {error.strerror}; {advice}") from error
     with file:
         with contextlib.suppress(ImportError):
             import fcntl

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def _parse(name: str) -> tuple[Path, int | None]:
     path, at, side = name.removeprefix("folder:").rpartition("@")
     if not at or not side.isdigit():
         path, side = name.removeprefix("folder:"), ""
-    root = Path(path).expanduser()
+    root = Path(os.path.expanduser(path))  # leaves ~nobody as it is
     if not path or not root.is_dir():
         raise UserError(f"no folder '{path}'; write folder:PATH or folder:PATH@SIDE with an existing folder of images")
     if side and not 1 <= int(side) <= 4096:

@@ -44,7 +44,7 @@ def _root(data_dir: str | None) -> Path | None:
     data_dir = data_dir or os.environ.get("REPRO_DATA")
     if not data_dir:
         return None
-    root = Path(data_dir).expanduser()
+    root = Path(os.path.expanduser(data_dir))  # leaves ~nobody as it is
     if not root.is_dir():
         raise UserError(f"no data folder '{root}'; correct --data_dir or REPRO_DATA")
     return root

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -117,11 +118,20 @@ def from_originals(name: str, folder: Path, shown: Path | None = None) -> Images
         )
 
 
+def packed_bits(packed: Path, split: str) -> np.ndarray:
+    """uint8 0 and 1 [N, 784] of one split of the packed fixed set. Raises UserError if the file is damaged."""
+    try:
+        with np.load(packed) as pack:
+            return np.unpackbits(pack[split], axis=1)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{packed} is damaged or not the packed fixed set; get it again ({error})") from error
+
+
 def from_packed_binarized(packed: Path) -> Images:
     """Write the packed bits out as the three original texts (a line of 0s and 1s an image), which TFDS checks."""
-    with tempfile.TemporaryDirectory(dir=cache.folder()) as work, np.load(packed) as pack:
+    with tempfile.TemporaryDirectory(dir=cache.folder()) as work:
         for split in ("train", "valid", "test"):
-            bits = np.unpackbits(pack[split], axis=1)
+            bits = packed_bits(packed, split)
             text = np.full((len(bits), 2 * 784), ord(" "), np.uint8)
             text[:, 0::2] = bits + ord("0")
             text[:, -1] = ord("\n")

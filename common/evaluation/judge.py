@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from common.data import Images, feeds
+from common.data import Images, cache, feeds
 from common.errors import UserError
 
 FEATURES = 128
@@ -110,10 +110,11 @@ def train_judge(images: Images, work_dir, seed: int = 1, epochs: int = 8, verbos
     if images.train_labels is None or images.test_labels is None:
         raise UserError(f"data set '{images.name}' has no labels; a judge needs them (choose a labelled set)")
     path = Path(work_dir) / f"judge-{images.fingerprint}-r{RECIPE}-e{epochs}-s{seed}.keras"
-    model = _stored(path)
-    if model is None:
-        model = _trained(images, seed, epochs, verbose)
-        _store(model, path)
+    with cache.held(path.with_suffix(".lock"), "choose another --work_dir"):  # one trains, others wait for it
+        model = _stored(path)
+        if model is None:
+            _store(_trained(images, seed, epochs, verbose), path)
+            model = _stored(path)  # as everyone after this run will have it
     probabilities = Judge(model, float("nan"), path).probabilities(images.test.astype(np.float32) / 255.0)
     return Judge(model, float(np.mean(probabilities.argmax(1) == images.test_labels)), path)
 

@@ -20,10 +20,14 @@ from common.probability.memory import fitting_chunk, working_set
 
 
 class Growth(NamedTuple):
-    """final: L_N, effective sample size, standard error of every image. fewer: {n: L_n of every image} for n < N."""
+    """final: L_N, effective sample size, standard error of every image. fewer: {n: L_n of every image} for n < N.
+
+    chunk: draws at once; which draws they are depends on it, and it is less than asked for where memory was short.
+    """
 
     final: LogLikelihood
     fewer: dict[int, np.ndarray]
+    chunk: int
 
 
 def grown_log_likelihood(log_weights: Callable, n: int, fewer=(10, 100), chunk=100, seed=1, inputs=(), batch=None):
@@ -43,12 +47,12 @@ def grown_log_likelihood(log_weights: Callable, n: int, fewer=(10, 100), chunk=1
         )
     size = fitting_chunk(_bytes_of_one(log_weights, inputs, batch), min(chunk, n))
     if n == 1:
-        return Growth(estimate(1, 0), {})
+        return Growth(estimate(1, 0), {}, 1)
     sizes = n - n // 2, n // 2
     halves = [estimate(draws, number) for number, draws in enumerate(sizes)]
     small = {m: estimate(m, 2 + number).estimate for number, m in enumerate(fewer) if m < n // 2}
     mean = sum(draws * half.estimate for draws, half in zip(sizes, halves, strict=True)) / n
-    return Growth(pooled(*halves, *sizes), small | {n // 2: mean})
+    return Growth(pooled(*halves, *sizes), small | {n // 2: mean}, size)
 
 
 def _bytes_of_one(log_weights, inputs, batch) -> int:

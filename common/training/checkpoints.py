@@ -6,15 +6,26 @@ import keras
 
 from common.errors import UserError
 
-NAME = "checkpoint.weights.h5"
+NAME, WRITING = "checkpoint.weights.h5", "writing.weights.h5"
 
 
 def save(game, work):
     """Writes weights, optimiser state and step number of `game`; a kill at any moment leaves the last whole file."""
-    path = pathlib.Path(work) / NAME
-    temporary = path.with_name("writing.weights.h5")
-    game.save_weights(temporary, overwrite=True)
-    temporary.replace(path)
+    save_whole(game, pathlib.Path(work) / NAME)
+
+
+def save_whole(model, path):
+    """Writes the weights of a model whole or not at all. Raises UserError if they cannot be written."""
+    temporary = path.with_name(WRITING)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        model.save_weights(temporary, overwrite=True)
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {path} ({error.strerror or first_line(error)}); the last whole checkpoint is kept: make "
+            "room and give the same command again"
+        ) from error
 
 
 def restore(game, work):
@@ -54,11 +65,19 @@ class LastStates(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         first = self.params["epochs"] - self.count
         if epoch >= first:
-            self.folder.mkdir(exist_ok=True)
-            temporary = self.folder / "writing.weights.h5"
-            self.model.save_weights(temporary, overwrite=True)
-            temporary.replace(self.folder / f"{epoch:06d}.weights.h5")
+            save_whole(self.model, self.folder / f"{epoch:06d}.weights.h5")
 
     def paths(self):
-        """The kept weight files, oldest first."""
-        return sorted(p for p in self.folder.glob("*.weights.h5") if p.name != "writing.weights.h5")
+        """The last `count` weight files, oldest first; of a shorter training all.
+
+        Raises UserError if some of them are missing: a training that was prolonged or kept fewer states.
+        """
+        kept = sorted(p for p in self.folder.glob("*.weights.h5") if p.name != WRITING)[-self.count :]
+        if not kept:
+            raise UserError(f"no states in {self.folder}; delete {self.folder.parent} to train anew")
+        epochs = [int(path.name.split(".")[0]) for path in kept]
+        if epochs != list(range(max(0, epochs[-1] + 1 - self.count), epochs[-1] + 1)):
+            raise UserError(
+                f"{self.folder} lacks some of the last {self.count} states; delete {self.folder.parent} to train anew"
+            )
+        return kept

@@ -97,12 +97,17 @@ def to_artifact(hlo):
         import flatbuffers  # noqa: F401 (jax.export writes with it)
         import jax
         from jax import export
+    except ImportError as error:
+        raise UserError(f"an export needs jax and flatbuffers: pip install jax flatbuffers ({error})") from error
+    try:  # parts of jax that no public name gives
         from jax._src.interpreters import mlir
         from jaxlib import _jax, xla_client
         from jaxlib.mlir import ir
         from jaxlib.mlir.dialects import stablehlo
     except ImportError as error:
-        raise UserError(f"an export needs jax and flatbuffers: pip install jax flatbuffers ({error})") from error
+        raise UserError(
+            f"this version of jax, {jax.__version__}, is not supported; constraints.txt names one that is ({error})"
+        ) from error
 
     computation = xla_client.XlaComputation(hlo)
     header = computation.as_hlo_text().split("\n", 1)[0]
@@ -247,7 +252,7 @@ def main(arguments):
         fail(f"no script {script}; name one such as reproductions/doersch/digits.py")
     original = fit_module.fit
     fit_module.fit = writing_fit(folder) if verb == "write" else reading_fit(folder, original)
-    sys.argv = [script, *flags]
+    sys.argv = [script, *flags, "--rerun"]  # a record that is there already must not end the script before it trains
     try:
         runpy.run_path(script, run_name="__main__")
     except Written:

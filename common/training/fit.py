@@ -76,7 +76,8 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
     An epoch is `epoch_steps` steps (default: one pass over the images): logs are averaged over it and the checkpoint in
     folder `work` is written at its end. `program_steps` steps run in one call. Started again on the same folder, the
     run goes on from the checkpoint and ends bit-equal to one that was never stopped.
-    Raises UserError if the batch is larger than the set, a loss is not finite or the checkpoint does not fit.
+    Raises UserError if the batch is larger than the set, a loss is not finite, the checkpoint does not fit or is of a
+    longer training, or nothing can be written.
     """
     work = pathlib.Path(work)
     work.mkdir(parents=True, exist_ok=True)
@@ -87,6 +88,10 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
     epoch_steps = epoch_steps or max(1, n // (batch * game.draws))
     epochs = -(-steps // epoch_steps)
     done = checkpoints.restore(game, work)
+    if done > steps:
+        raise UserError(
+            f"{work} holds a training of {done} steps, longer than the {steps} asked for; choose another --work_dir"
+        )
     log = work / "log.csv"
     if done < steps:
         _drop_rows_after(log, done // epoch_steps)
@@ -115,8 +120,10 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
 def _drop_rows_after(log, epochs):
     """Epochs logged after the last checkpoint run again: their rows are dropped."""
     if log.exists():
-        lines = log.read_text().splitlines(keepends=True)
-        log.write_text("".join(lines[: epochs + 1])) if epochs else log.unlink()
+        kept = log.read_text().splitlines(keepends=True)[: epochs + 1 if epochs else 0]
+        temporary = log.with_name("writing.csv")
+        temporary.write_text("".join(kept))
+        temporary.replace(log)  # a kill leaves the old file or the new one
 
 
 def read_log(log):

@@ -27,6 +27,9 @@ def run(folder, seconds=float("inf"), save_every=60.0):
     """Trains for at most `seconds`; returns the number of steps done and of all steps."""
     folder, started = pathlib.Path(folder), time.monotonic()
     jax.config.update("jax_enable_x64", True)
+    missing = [name for name in ("meta.json", "program.jaxexport", "constants.npz") if not (folder / name).is_file()]
+    if missing:
+        sys.exit(f"error: {folder} is no exported training: it lacks {', '.join(missing)}")
     meta = json.loads((folder / "meta.json").read_text())
     inputs, done, log = load(folder)
     program = compiled(folder, meta)

@@ -58,6 +58,7 @@ def estimated(game, bits, bounds, options, seed):
         "gap_se_nats": standard_error(gap),
         "estimate_images": len(numbers),
         "estimate_draws": options["estimate_draws"],
+        "estimate_chunk": found.chunk,
         "ess_median": np.median(found.final.ess),
         "ess_smallest": found.final.ess.min(),
         "estimate_error_largest": found.final.standard_error.max(),

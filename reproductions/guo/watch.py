@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from common.errors import UserError
+from common.training.checkpoints import save_whole
 
 
 class Course(keras.callbacks.Callback):
@@ -116,14 +117,6 @@ def along(epochs, count=20):
     if epochs <= count:
         return list(range(1, epochs + 1))
     return sorted({int(e) for e in np.rint(np.geomspace(1, epochs, count))})
-
-
-def save_whole(model, path):
-    """Writes the weights whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name("writing.weights.h5")
-    model.save_weights(temporary, overwrite=True)
-    temporary.replace(path)
 
 
 def read_rows(path):
