@@ -39,17 +39,28 @@ def exact(vae, images):
 
 def test_both_samplers_reach_log_p(vae, exact):
     bits, log_p = exact
-    weights = likelihoods.importance_log_weights(vae, bits, draws=2_000, seed=1, chunk=200)
+    weights, log_p_x_given_z = likelihoods.importance_draws(vae, bits, draws=2_000, seed=1, chunk=200)
     estimate, variance = likelihoods.estimate(weights)
     assert np.all(np.abs(estimate - log_p) < 5 * np.sqrt(variance) + 1e-3)
     sums, squares = likelihoods.prior_log_sums(vae, bits, draws=20_000, seed=1, block=1_000)
     prior = logsumexp(sums, axis=0) - np.log(20_000)
     ess = np.exp(2 * logsumexp(sums, axis=0) - logsumexp(squares, axis=0))
     assert np.all(np.abs(prior - log_p) < 5 / np.sqrt(ess))
-    metrics = likelihoods.bits_of(weights, likelihoods.bound_terms(vae, bits)["kl"])
+    kl = likelihoods.bound_terms(vae, bits)["kl"]
+    metrics = likelihoods.bits_of(weights, log_p_x_given_z, kl)
     assert -metrics["log_p_nats"] == pytest.approx(metrics["code_total_nats"], abs=0.1)
     assert metrics["code_difference_in_standard_errors"] < 4
     assert metrics["elbo_below_log_p"] == 1.0 and metrics["gap_nats"] > 0
+    nodes, node_weights = np.polynomial.hermite_e.hermegauss(60)
+    mean, log_sd = (part.numpy().astype(np.float64) for part in vae.posterior(bits / np.float32(255)))
+    at = (mean + np.exp(log_sd) * nodes).reshape(-1, 1).astype(np.float32)
+    logits = vae.decoder(at).numpy().reshape(20, 60, -1).astype(np.float64)
+    x = bits.reshape(20, 1, -1) / 255.0
+    given = -((x * logits - np.logaddexp(0, logits)).sum(-1) @ node_weights / np.sqrt(2 * np.pi))
+    error = np.sqrt((log_p_x_given_z[:1_000].var(0) / 1_000).sum()) / 20
+    assert error < 3 and metrics["code_x_given_z_nats"] == pytest.approx(given.mean(), abs=4 * error)
+    for wrong in (0 * kl, 1.5 * kl):  # a wrong closed form, or none, does not pass
+        assert likelihoods.bits_of(weights, log_p_x_given_z, wrong)["code_difference_in_standard_errors"] > 4
 
 
 def test_bound_terms_do_not_depend_on_the_batch(vae, images, monkeypatch):

@@ -8,9 +8,14 @@ import numpy as np
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from common.probability.distributions import gaussian_kl, reparameterise
+from common.probability.distributions import (
+    gaussian_kl,
+    gaussian_log_prob,
+    reparameterise,
+    standard_normal_log_prob,
+)
 from common.probability.draws import fold_in, normal
-from common.probability.likelihood import gaussian_log_weights, image_noise, pairwise_bernoulli_log_prob
+from common.probability.likelihood import image_noise, pairwise_bernoulli_log_prob
 from reproductions.doersch.models import flat
 
 BATCH = 500
@@ -84,21 +89,29 @@ def entropy_floor(pixels):
     return float(entropy[pixels].reshape(len(pixels), -1).sum(1).mean())
 
 
-def importance_log_weights(net, bits, draws, seed, chunk=50, batch=100):
-    """log P(x|z) + log P(z) - log q(z|x) of `draws` draws of Q for each binary image (0/255): float64 [draws, N]."""
-    log_weights = gaussian_log_weights(net.posterior, net.log_likelihood)
+def importance_draws(net, bits, draws, seed, chunk=50, batch=100):
+    """(log P(X|z) + log P(z) - log q(z|X), log P(X|z)) of `draws` draws of Q for each binary image (0/255).
+
+    float64 [draws, N] each.
+    """
 
     @tf.function(autograph=False, reduce_retracing=True)
     def one(number, image, numbers):
-        return log_weights(fold_in([seed, 1], number), chunk, image, numbers)
+        mean, log_sd = net.posterior(image)
+        z = reparameterise(mean, log_sd, image_noise(fold_in([seed, 1], number), numbers, chunk, [net.latent]))
+        copies = tf.repeat(image[None], chunk, axis=0)
+        log_p = net.log_likelihood(tf.reshape(copies, [-1, *image.shape[1:]]), tf.reshape(z, [-1, net.latent]))
+        log_ratio = standard_normal_log_prob(z, batch_axes=2) - gaussian_log_prob(z, mean, log_sd, batch_axes=2)
+        log_p = tf.reshape(log_p, [chunk, -1])
+        return tf.stack([log_p + log_ratio, log_p])
 
     columns = []
     for first in range(0, len(bits), batch):
         image = as_float(bits[first : first + batch])
         numbers = tf.range(first, first + len(image))
         chunks = [one(tf.constant(k), image, numbers).numpy() for k in range(-(-draws // chunk))]
-        columns.append(np.concatenate(chunks)[:draws])
-    return np.concatenate(columns, axis=1).astype(np.float64)
+        columns.append(np.concatenate(chunks, axis=1)[:, :draws])
+    return tuple(np.concatenate(columns, axis=2).astype(np.float64))
 
 
 def prior_log_sums(net, bits, draws, seed, block=100):
@@ -118,7 +131,7 @@ def prior_log_sums(net, bits, draws, seed, block=100):
 def prior_against_q(log_weights, sums, block=100):
     """Sections 2.1 and 2.3: log P(X) from draws of the prior and of Q, of the same images.
 
-    log_weights: `importance_log_weights` [draws, N]; sums: `prior_log_sums` in blocks of `block`. Estimates from
+    log_weights: of `importance_draws` [draws, N]; sums: `prior_log_sums` in blocks of `block`. Estimates from
     `block` draws of Q are compared with ones from 100 to all prior draws; the scatter with equally many draws each.
     """
     draws = block * len(sums[0])
@@ -143,27 +156,29 @@ def prior_against_q(log_weights, sums, block=100):
     }
 
 
-def bits_of(log_weights, kl):
+def bits_of(log_weights, log_likelihoods, kl):
     """Sections 2.3 and 2.4.2: the bound against log P(X), and the code length in its three parts.
 
-    bits for z (KL to the prior, `kl` [N]) + bits for X given z - penalty KL(Q || P(z|X)) = -log P(X). The left side
-    takes log P(X), which the penalty holds, from one half of the draws, the right side from the other.
+    bits for z (KL to the prior) + bits for X given z (E_q[-log P(X|z)]) - penalty KL(Q || P(z|X)) = -log P(X).
+    log_weights, log_likelihoods: `importance_draws` [draws, N]. kl: closed form, [N]. The penalty, E_q[log q - log P(z,
+    X)] + log P(X), is of the first half of the draws with its own log P(X), and so are the bits for X; the right side
+    is of the second half. So the two sides meet only if closed form, likelihood and weights fit together.
     """
     half = len(log_weights) // 2
     first, second = log_weights[:half], log_weights[half : 2 * half]
     log_p, variance = zip(*(estimate(part) for part in (first, second)), strict=True)
-    elbo = first.mean(0)
-    penalty = log_p[0] - elbo
-    given_z = -elbo - kl  # E_q[-log P(X|z)] = -ELBO - KL
+    given_z, drawn_kl = -log_likelihoods[:half].mean(0), log_likelihoods[:half] - first
+    penalty = log_p[0] - first.mean(0)
     total = kl + given_z - penalty
     difference = total.mean() + log_p[1].mean()
-    standard_error = np.sqrt((variance[0] + variance[1]).sum()) / len(kl)
+    standard_error = np.sqrt((variance[0] + variance[1] + drawn_kl.var(0, ddof=1) / half).sum()) / len(kl)
     everything = logsumexp(log_weights, axis=0) - np.log(len(log_weights))
+    elbo = log_likelihoods.mean(0) - kl
     return {
         "negative_elbo_binary_nats": -elbo.mean(),
         "log_p_nats": everything.mean(),
         "gap_nats": (everything - elbo).mean(),
-        "elbo_below_log_p": np.mean(elbo <= log_p[1]),
+        "elbo_below_log_p": np.mean(elbo <= everything),
         "code_z_nats": kl.mean(),
         "code_x_given_z_nats": given_z.mean(),
         "code_penalty_nats": penalty.mean(),
