@@ -2,8 +2,7 @@
 
     flags -> Settings -> data.load(name) -> Game -> fit -> evaluation -> one Record
 
-A script says what its text says (an `Experiment`), how one run is made (a function of Settings, Images and a work
-folder that returns an `Outcome`), and which runs its flags ask for (`main`). See reproductions/ahmed_ch4/ood.py.
+A script has an `Experiment`, a function of Settings, Images and a work folder that returns an `Outcome`, and a `main`.
 """
 
 import ast
@@ -60,13 +59,11 @@ FLAGS = flags.FLAGS
 @dataclasses.dataclass(frozen=True)
 class Experiment:
     """What one script re-runs. Settings are deltas: options of the model, then of the scale, then of the variant.
-
     options: {model: {name: value}} at the text's own settings ("paper" scale).
     scales, variants: {scale or variant: {model: {name: value}}}; datasets: {scale: default data set}.
-    models: the file whose code, with all it imports, decides what a training gives; editing the script itself
-    evaluates again from the finished training, editing the models trains anew. evaluation: options that a training
-    does not depend on, or that only make it longer (not where a learning rate falls over its length); changing one
-    keeps what is trained.
+    models: the file whose code, with all it imports, decides what a training gives; editing the script evaluates again
+    from the finished training. evaluation: options that a training does not depend on, or that only make it longer
+    (not where a learning rate falls over its length); changing one keeps what is trained.
     """
 
     text: str
@@ -332,8 +329,7 @@ def main(function: Callable):
         except OSError as error:
             if error.errno not in UNWRITABLE:
                 raise
-            where = f" {error.filename}" if error.filename else ""
-            fail(f"cannot write{where}: {error.strerror}; make room and give the same command again")
+            fail(f"cannot write {error.filename or 'a file'}: {error.strerror}; make room, then give the same command")
         except KeyboardInterrupt:
             fail("stopped; the same command goes on from the last checkpoint", 130)
 

@@ -361,18 +361,77 @@ def test_means_need_all_ten_digits_and_their_order_ten_separated_differences():
     assert verdict(claim, measure(vae + close))[0] == "not separated"
 
 
-def test_order_of_four_models_is_its_smallest_step_digit_by_digit():
+def columns(rng=None, noise=None, **levels):
+    """Records of ten digits a model: a level, a digit's own height, and a training's own noise."""
+    rng, height = rng or np.random.default_rng(1), 10 * np.random.default_rng(0).normal(size=10)
+    size = noise or {}
+    return [fake(m, d, level + height[d] + size.get(m, 1) * rng.normal()) for m, level in levels.items()
+            for d in range(10)]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("levels", "noise", "word"),
+    [
+        ({"vae": 34, "pixelvae": 30, "pixelcnn": 26}, {}, "not run"),
+        ({"vae": 34, "pixelvae": 30, "pixelcnn": 26, "dcgan": 13}, {}, "holds"),
+        ({"vae": 34, "pixelvae": 26, "pixelcnn": 30, "dcgan": 13}, {}, "fails"),
+        ({"vae": 34, "pixelvae": 30, "pixelcnn": 30, "dcgan": 13}, {}, "not separated"),
+        # the step of the largest mean is the uncertain one: the smallest mean alone must not decide
+        ({"vae": 34, "pixelvae": 31, "pixelcnn": 25, "dcgan": 9}, {"pixelcnn": 40}, "not separated"),
+    ],
+)
+def test_order_of_four_models_needs_every_step(levels, noise, word):
     claim = {c.claim_id: c for c in load_claims(ROOT / "reproductions/ahmed_ch4/claims.csv")}["C01"]
-    noise, rng = 10 * np.random.default_rng(0).normal(size=10), np.random.default_rng(1)
+    assert verdict(claim, claims.MEASURES["C01"](columns(noise=noise, **levels)))[0] == word
 
-    def records(**levels):
-        return [fake(m, d, level + noise[d] + rng.normal()) for m, level in levels.items() for d in range(10)]
 
-    measure = claims.MEASURES["C01"]
-    assert verdict(claim, measure(records(vae=34, pixelvae=30, pixelcnn=26)))[0] == "not run"
-    assert verdict(claim, measure(records(vae=34, pixelvae=30, pixelcnn=26, dcgan=13)))[0] == "holds"
-    assert verdict(claim, measure(records(vae=34, pixelvae=26, pixelcnn=30, dcgan=13)))[0] == "fails"
-    assert verdict(claim, measure(records(vae=34, pixelvae=30, pixelcnn=30, dcgan=13)))[0] == "not separated"
+def test_best_by_mean_is_not_best_by_median():
+    """One digit carries the VAE's mean; by median the PixelVAE leads. Two claims, two verdicts."""
+    rows = {c.claim_id: c for c in load_claims(ROOT / "reproductions/ahmed_ch4/claims.csv")}
+    vae = [20, 21, 22, 23, 24, 26, 27, 28, 29, 400]
+    pixelvae = [value + 1.5 for value in vae[:9]] + [40]
+    found = [fake("vae", d, v) for d, v in enumerate(vae)] + [fake("pixelvae", d, v) for d, v in enumerate(pixelvae)]
+    found += [fake(m, d, 10 + d / 10) for m in ("pixelcnn", "dcgan") for d in range(10)]
+    mean, median = (claims.MEASURES[name](found) for name in ("C02", "C02c"))
+    assert mean.values[0] > 0 > median.values[0]
+    assert verdict(rows["C02"], mean)[0] == "not separated"  # one digit of ten
+    assert verdict(rows["C02c"], median)[0] != "holds"
+
+
+def test_likelihood_and_detection_are_compared_only_where_the_premise_holds():
+    rows = {c.claim_id: c for c in load_claims(ROOT / "reproductions/ahmed_ch4/claims.csv")}
+    vae = [fake("vae", d, 34 + d, nll_bound_rest_nats=90.0, kl_rest_nats=22.0) for d in range(10)]
+    pixelvae = [fake("pixelvae", d, 30 + d, nll_bound_rest_nats=84 + d / 9, kl_rest_nats=9 + d / 9) for d in range(10)]
+
+    def pixelcnn(nats):
+        return [fake("pixelcnn", d, 26 + 1.1 * d, nll_rest_nats=nats) for d in range(10)]
+
+    assert verdict(rows["C18"], claims.MEASURES["C18"](vae + pixelcnn(83.0)))[0] == "holds"
+    word, reason = verdict(rows["C18"], claims.MEASURES["C18"](vae + pixelcnn(95.0)))
+    assert word == "not run" and "not better here" in reason
+    assert verdict(rows["C26"], claims.MEASURES["C26"](vae + pixelvae))[0] == "holds"
+    assert verdict(rows["C18b"], claims.MEASURES["C18b"](vae + pixelvae))[0] == "holds"
+
+
+def test_the_largest_scale_with_all_digits_counts():
+    """Three digits at paper scale do not replace ten at cpu scale, nor are they mixed with them."""
+    cpu = [fake("vae", d, 40.0) for d in range(10)]
+
+    def paper(digits):
+        return [dataclasses.replace(r, settings=r.settings | {"scale": "paper"})
+                for r in (fake("vae", d, 30.0) for d in digits)]  # fmt: skip
+
+    assert claims.MEASURES["t41_mean_vae"](cpu + paper(range(3))).values == (40.0,)
+    assert claims.MEASURES["t41_mean_vae"](cpu + paper(range(10))).values == (30.0,)
+    assert claims.MEASURES["t41_1_vae"](cpu + paper(range(3))).values == (30.0,)
+
+
+def test_lift_compares_both_areas_from_their_own_guessing():
+    """A guessing score lifts neither area; a perfect one both wholly."""
+    record = fake("vae", 0, 10.0, auroc=50.0)
+    assert claims.lift(record) == 0
+    assert claims.lift(fake("vae", 0, 100.0, auroc=100.0)) == 0
+    assert claims.lift(fake("vae", 0, 32.5, auroc=75.0)) == pytest.approx(0.25)
 
 
 def test_changed_settings_do_not_count_as_the_table():
@@ -407,6 +466,30 @@ def test_command_line_makes_a_record_that_recomputes(tmp_path):
     )
     assert record.metrics["prevalence"] == pytest.approx(100 * positive.mean())
     assert record.stand_in and "--set=epochs=1" in record.command
+
+
+@pytest.mark.parametrize(("model", "variant"), [("pixelcnn", "as_described"), ("pixelvae", "conditioned")])
+def test_pixel_columns_at_the_command_line(tmp_path, model, variant):
+    """The record's metrics recompute from its scores; the z-conditioned variant runs too."""
+    changes = ["iterations=3", "binarisations=1"] + (["elbo_samples=2"] if model == "pixelvae" else [])
+    done = subprocess.run(
+        [sys.executable, "reproductions/ahmed_ch4/ood.py", "--scale=smoke", f"--model={model}", "--held_out=2",
+         f"--variant={variant}", f"--work_dir={tmp_path / 'work'}", f"--results_dir={tmp_path / 'results'}",
+         *(f"--set={c}" for c in changes)],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-1000:]
+    (record,) = load_all(tmp_path / "results", "ahmed_ch4")
+    arrays = load_scores(tmp_path / "results" / record.files["scores"])
+    rest = arrays["label"] != 2
+    score = arrays["nll" if model == "pixelcnn" else "elbo"].astype(float)
+    m, name = record.metrics, "nll_rest_nats" if model == "pixelcnn" else "nll_bound_rest_nats"
+    assert m[name] == pytest.approx(score[rest].mean(), rel=1e-3)
+    assert m["aupr"] == pytest.approx(100 * detection.average_precision(score, ~rest), abs=0.1)
+    assert record.steps == 3 and record.data["binarisation"].startswith("dynamic in training")
+    if model == "pixelvae":
+        assert m["kl_rest_nats"] == pytest.approx(arrays["kl"][rest].astype(float).mean(), rel=1e-2)
+        assert m["nll_estimate_rest_nats"] == pytest.approx(arrays["importance"][rest].astype(float).mean(), rel=1e-3)
 
 
 def test_tables_from_partial_records(tmp_path):

@@ -1,17 +1,13 @@
 """Measures of the claims on Figures 2.4, 2.5 and A.2: records of layers.py, latents.py and labels.py."""
 
-import numpy as np
-from scipy import stats
-
 from common.reporting.claims import Measurement, measure
 from reproductions.ahmed_ch2.selection import (
     EXACT_AND_BOUND,
     chosen,
+    compared,
     nll,
-    only_long,
     order_fields,
-    short_of,
-    with_length,
+    rank_correlation,
 )  # fmt: skip
 
 DEPTHS = (0, 1, 2, 4, 6, 8, 12)
@@ -22,21 +18,27 @@ def place(record):
     return record.settings["model"], record.settings["key"]["layers"]
 
 
-def sweep(function, pixelvae=(), pixelcnn=(), weights=(), **fields):
+def sweep(function, pixelvae=(), pixelcnn=(), weights=(), least=0, **fields):
     """Measure of layers.py: function({depth: PixelVAE}, {depth: PixelCNN}), one value a seed.
 
     pixelvae, pixelcnn: depths that must have run; other depths of DEPTHS take part where both nets, or the one that
-    is asked for, have run them. weights: as in `rows`.
+    is asked for, have run them. least: how many depths, from one layer on, both nets must have run. weights: as in
+    `rows`.
     """
+
+    def enough(group) -> bool:
+        both = [n for m, n in group if m == "pixelvae" and n and ("pixelcnn", n) in group]
+        return all(w in group for w in wanted) and len(both) >= least
+
+    wanted = [("pixelvae", n) for n in pixelvae] + [("pixelcnn", n) for n in pixelcnn]
 
     def found(records) -> Measurement | None:
         nets = chosen(records, experiment="layers")
-        wanted = [("pixelvae", n) for n in pixelvae] + [("pixelcnn", n) for n in pixelcnn]
         seeds = {}
         for r in nets:
             if r.settings["key"]["layers"] in DEPTHS:
                 seeds.setdefault(r.seed, {})[place(r)] = r
-        groups = [group for _, group in sorted(seeds.items()) if all(w in group for w in wanted)]
+        groups = [group for _, group in sorted(seeds.items()) if enough(group)]
         if not groups:
             return None
         both_nets = [
@@ -44,8 +46,7 @@ def sweep(function, pixelvae=(), pixelcnn=(), weights=(), **fields):
             for group in groups
         ]
         values = [function(*pair) for pair in both_nets]
-        values = [v for value in values for v in np.atleast_1d(value)]
-        more = fields | (order_fields(values, weights) if weights else {})
+        more = fields | (order_fields(values, weights, nets) if weights else {})
         if callable(more.get("text")):
             more["text"] = more["text"](*both_nets[0])
         used = [r for pair in both_nets for part in pair for r in part.values()]
@@ -61,12 +62,16 @@ def curve(part, metric=None) -> str:
 
 def rank(part, value) -> float:
     """Rank correlation of the depth and value(record)."""
-    return float(stats.spearmanr(list(part), [value(r) for r in part.values()]).statistic)
+    return rank_correlation(list(part), [value(r) for r in part.values()])
 
 
 def differences(vae, cnn, below=13) -> dict[int, float]:
     """{depth: PixelCNN's exact NLL minus PixelVAE's bound}, nats, from one layer on."""
     return {n: nll(cnn[n]) - nll(vae[n]) for n in vae if n in cnn and 1 <= n < below}
+
+
+def differences_shown(vae, cnn) -> str:
+    return "by depth " + ", ".join(f"{n}: {d:.2f}" for n, d in differences(vae, cnn).items())
 
 
 def first_gain(vae, _) -> float:
@@ -85,22 +90,20 @@ def a2_order(vae, cnn) -> float:
 
 
 def against_vae(metric):
-    """No. 41: metric of the plain VAE's samples minus that of the PixelCNN's, a value for each depth."""
-    return lambda vae, cnn: [vae[0].metrics[metric] - r.metrics[metric] for r in cnn.values()]
+    """No. 41: metric of the plain VAE's samples minus that of the PixelCNN's, the smallest over depths.
+
+    One value a seed: the depths share one VAE, so they are no repetitions.
+    """
+    return lambda vae, cnn: min(vae[0].metrics[metric] - r.metrics[metric] for r in cnn.values())
 
 
 def bar(depth, metric):
-    """Measure of a bar of Figure 2.4b, only at the text's width and from long trainings."""
+    """Measure of a bar of Figure 2.4b, only at width 32 and from long trainings."""
 
     def found(records) -> Measurement | None:
-        nets = [r for r in chosen(records, experiment="layers", model="pixelvae", layers=depth)]
-        measured = measure(nets, metric)
-        if measured and nets[0].settings["options"]["width"] != 32:
-            width = nets[0].settings["options"]["width"]
-            return Measurement(reason=f"measured {measured.mean:.2f} with width {width} {short_of(nets)}")
-        return with_length(measured)
+        return measure(chosen(records, experiment="layers", model="pixelvae", layers=depth), metric)
 
-    return found
+    return compared(found, {"pixelvae": {"width": 32}})
 
 
 ALL, SOME = (0, 1, 2, 4), (1, 2, 4)
@@ -111,13 +114,12 @@ MEASURES = {
 }
 MEASURES |= {
     "F2.4a-01": sweep(lambda vae, cnn: rank(cnn, nll), (), ALL, text=lambda vae, cnn: curve(cnn)),
-    "F2.4a-02": sweep(lambda vae, cnn: float(stats.spearmanr(*zip(*differences(vae, cnn).items(), strict=True))[0]),
-                      SOME, SOME),
+    "F2.4a-02": sweep(lambda vae, cnn: rank_correlation(*zip(*differences(vae, cnn).items(), strict=True)), SOME, SOME,
+                      least=4, text=differences_shown),
     "C02": sweep(lambda vae, cnn: nll(vae[12]) - nll(cnn[12]), (12,), (12,), (1, 1),
                  text=lambda vae, cnn: f"{nll(vae[12]):.2f} and {nll(cnn[12]):.2f}"),
     "C08": sweep(lambda vae, cnn: min(differences(vae, cnn, 10).values()), SOME, SOME, (1, 1),
-                 text=lambda vae, cnn: "by depth " + ", ".join(
-                     f"{n}: {d:.2f}" for n, d in differences(vae, cnn).items())),
+                 text=differences_shown),
     "C09": sweep(first_gain, (0, 1, 2), (), (1, 2, 1), text=lambda vae, cnn: curve(vae)),
     "C10": sweep(lambda vae, cnn: vae[1].metrics["kl_nats"] / vae[0].metrics["kl_nats"], (0, 1),
                  text=lambda vae, cnn: curve(vae, "kl_nats")),
@@ -173,9 +175,9 @@ def errors(part, k=5) -> dict[int, float]:
 
 
 def error_level(model):
-    """Measure of a printed neighbour error, k = 5, from long trainings only."""
+    """Measure of a printed neighbour error, k = 5, only at width 32 and from long trainings."""
     place = ("vae", "pixelvae").index(model)
-    return only_long(planes(lambda *pair: errors(pair[place])[2], (2,), model == "vae"))
+    return compared(planes(lambda *pair: errors(pair[place])[2], (2,), model == "vae"), {model: {"width": 32}})
 
 
 def plane_gain(vae, pixelvae) -> float:
@@ -214,7 +216,7 @@ MEASURES |= {
     "C14": planes(lambda vae, pixelvae: pixelvae[2].metrics["silhouette"] - vae[2].metrics["silhouette"],
                   text=values_shown("information_nats")),
     "C37": planes(moved),
-    "C38": planes(lambda vae, _: float(stats.spearmanr(*zip(*errors(vae).items(), strict=True)).statistic),
+    "C38": planes(lambda vae, _: rank_correlation(*zip(*errors(vae).items(), strict=True)),
                   (2, 4, 8, 16, 64), vae_only=True,
                   text=lambda vae, _: ", ".join(f"{n}: {e:.1f} %" for n, e in errors(vae).items())),
     "C38b": planes(gap_at_two, (2, 64), text=lambda vae, pixelvae: ", ".join(

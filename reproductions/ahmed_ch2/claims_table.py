@@ -9,11 +9,11 @@ from reproductions.ahmed_ch2.selection import (
     best_nll,
     by_seed,
     chosen,
+    compared,
     nll,
-    only_long,
     order_fields,
-    with_length,
 )  # fmt: skip
+from reproductions.ahmed_ch2.sizes import ROWS
 
 OWN_ROWS = ("conv_vae", "pixelvae", "gated_pixelcnn", "gated_pixelvae_up", "gated_pixelvae")
 
@@ -25,13 +25,14 @@ def rows(*models, value, weights=(), text="", **fields):
     """
 
     def found(records) -> Measurement | None:
-        groups = by_seed(chosen(records, experiment="likelihoods"), lambda r: r.settings["model"], models)
+        nets = chosen(records, experiment="likelihoods")
+        groups = by_seed(nets, lambda r: r.settings["model"], models)
         if not groups:
             return None
         values = [value(*group.values()) for group in groups]
         more = dict(fields)
         if weights:
-            more |= order_fields(values, weights)
+            more |= order_fields(values, weights, nets)
             trained_for = {r.steps for group in groups for r in group.values()}
             if len(trained_for) > 1:
                 each = ", ".join(f"{model} {r.steps:,}" for model, r in groups[0].items())
@@ -43,13 +44,8 @@ def rows(*models, value, weights=(), text="", **fields):
 
 
 def level(model, metric, text=""):
-    """Measure of a printed level, only for long trainings; else its number in the reason."""
-
-    def found(records) -> Measurement | None:
-        measured = rows(model, value=lambda r: r.metrics[metric], text=text)(records)
-        return with_length(measured)
-
-    return found
+    """Measure of a printed level, only for the row's sizes and long trainings; else its number in the reason."""
+    return compared(rows(model, value=lambda r: r.metrics[metric], text=text), ROWS)
 
 
 def gap(model):
@@ -121,7 +117,7 @@ def controlled(records) -> Measurement | None:
     values = [nll(p["gated_pixelvae"]) - nll(p["gated_pixelvae_up"]) for p in pairs]
     used = [r for p in pairs for r in p.values()]
     text = f"{used[0].steps:,} iterations"
-    return measure(used, values, text=text, **order_fields(values, (1, 1)))
+    return measure(used, values, text=text, **order_fields(values, (1, 1), found))
 
 
 def both(*nets) -> str:
@@ -149,13 +145,14 @@ MEASURES = {
     "C03": rows("gated_pixelvae_up", "gated_pixelcnn", value=lambda a, b: best_nll(a) - nll(b),
                 **ORDER | {"text": both_best}),
     "C03b": rows("gated_pixelvae_up", "gated_pixelcnn", value=lambda a, b: nll(a) - nll(b), **ORDER),
-    "C04": rows("gated_pixelvae", "gated_pixelvae_up", value=lambda a, b: nll(a) - nll(b), **ORDER),
+    "C04": compared(rows("gated_pixelvae", "gated_pixelvae_up", value=lambda a, b: nll(a) - nll(b), **ORDER), ROWS,
+                    length=False),
     "C04b": controlled,
     "C05": gap("gated_pixelvae"),
     "C05b": gap("gated_pixelvae_up"),
     "C06": saturation,
     "C07": rows("conv_vae", "pixelvae", value=lambda a, b: nll(a) - nll(b), text=both),
-    "C07b": only_long(rows("conv_vae", "pixelvae", value=lambda a, b: nll(a) - nll(b), text=both)),
+    "C07b": compared(rows("conv_vae", "pixelvae", value=lambda a, b: nll(a) - nll(b), text=both), ROWS),
     "C28": rows("gated_pixelvae", value=lambda r: r.metrics["reconstruction_agreement"],
                 text=lambda r: f"accuracy of the judge {r.metrics['judge_accuracy']:.3f}"),
     "C33b": growing,

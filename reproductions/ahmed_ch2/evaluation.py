@@ -1,20 +1,11 @@
-"""What is measured of a trained model of chapter 2 (section 2.4.1): the columns of Table 2.1, and its posteriors.
+"""What is measured of a trained model of chapter 2 (section 2.4.1): the columns of Table 2.1.
 
 All in nats an image, float64. The estimators are in `common/evaluation/nats.py`.
 """
 
 import numpy as np
 
-from common.evaluation.nats import bound, exact, floats, has_latent, importance, over_batches, standard_error
-
-
-def posteriors(game, bits) -> dict[str, np.ndarray]:
-    """{"mean", "log_sd"} of q(z|x), [N, latent] each."""
-
-    def terms(image, numbers):
-        return dict(zip(("mean", "log_sd"), game.posterior(image), strict=True))
-
-    return over_batches(terms, floats(bits), 250)
+from common.evaluation.nats import bound, exact, has_latent, importance, standard_error
 
 
 def quick(game, bits, seed=1) -> np.ndarray:

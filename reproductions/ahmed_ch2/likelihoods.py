@@ -14,7 +14,7 @@ from absl import flags
 
 from common import experiment
 from common.evaluation import nats
-from reproductions.ahmed_ch2 import evaluation, models, runs, samples
+from reproductions.ahmed_ch2 import evaluation, models, runs, samples, sizes
 
 flags.DEFINE_list(
     "model",
@@ -31,18 +31,15 @@ NETS = {
     "gated_pixelvae_up": functools.partial(models.GatedPixelVAE, upsample=True),
     "gated_pixelvae": functools.partial(models.GatedPixelVAE, upsample=False),
 }
-# Depth, width, filter and latent of each row: README.md says where each comes from.
 PAPER = runs.TRAINING | runs.MEASURED
 OPTIONS = {
-    "conv_vae": PAPER | runs.LATENT | {"latent": 64, "width": 32},
-    "pixelvae": PAPER | runs.LATENT | {"latent": 64, "layers": 12, "width": 32, "filter_size": 5},
-    "gated_pixelcnn": PAPER | {"layers": 12, "width": 32, "filter_size": 5},
-    "gated_pixelvae_up": PAPER | runs.LATENT | {
-        "latent": 64, "layers": 21, "width": 64, "filter_size": 5, "unmasked": False,
-    },
-    "gated_pixelvae": PAPER | runs.LATENT | {"latent": 16, "layers": 12, "width": 16, "filter_size": 5},
-}  # fmt: skip
-SHORT = runs.SHORT | runs.MEASURED_SHORT | {"iterations": 16_000}
+    "conv_vae": PAPER | runs.LATENT | sizes.ROWS["conv_vae"],
+    "pixelvae": PAPER | runs.LATENT | sizes.ROWS["pixelvae"],
+    "gated_pixelcnn": PAPER | sizes.ROWS["gated_pixelcnn"],
+    "gated_pixelvae_up": PAPER | runs.LATENT | sizes.ROWS["gated_pixelvae_up"] | {"unmasked": False},
+    "gated_pixelvae": PAPER | runs.LATENT | sizes.ROWS["gated_pixelvae"],
+}
+SHORT = runs.SHORT | runs.MEASURED_SHORT | {"iterations": sizes.LONG}
 SHORT_LATENT = SHORT | {"warm_up": 800}
 SMOKE = runs.SMOKE | runs.SMOKE_LATENT
 NARROW = {"layers": 2, "width": 4, "latent": 4}

@@ -5,8 +5,8 @@
     GatedPixelCNN   p(x) two gated stacks                                        "Gated PixelCNN"
     GatedPixelVAE   p(x|z) two gated stacks; z as upsampled features beside the image, or as a bias of every gate
 
-The gated ones, and what all with a latent share (cost, warm-up, posterior), are in `common/models/pixels.py`. All share
-the encoder (sections 2.3 and appendix A).
+The gated ones, and what all with a latent share (encoder, posterior, cost, warm-up), are in `common/models/pixels.py`;
+the other two are here (sections 2.3 and appendix A).
 """
 
 import keras

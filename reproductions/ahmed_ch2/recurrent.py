@@ -4,6 +4,9 @@ Both are LSTMs over whole rows or diagonals of an image. Input and state meet in
 
     o, f, i = sigma(...), g = tanh(...)  of  input-to-state + state-to-state;   c = f c_before + i g;   h = o tanh(c)
 
+c_before: in the Row LSTM the cell state above; in the diagonal one, ours, (c_left + c_above) / 2, for a pixel has two
+predecessors there. Van den Oord et al. (2016a) have c_left alone; h comes from both predecessors either way.
+
 Small float64 networks with random weights; supports are gradients, exact.
 """
 
@@ -16,7 +19,7 @@ CHANNELS = 2
 
 
 def cell(mixed, before):
-    """(h, c) after one step; mixed [..., 4 CHANNELS] is input-to-state plus state-to-state."""
+    """(h, c) after one step; mixed [..., 4 CHANNELS] is input-to-state plus state-to-state, before is c_before."""
     o, f, i, g = tf.split(mixed, 4, axis=-1)
     c = tf.sigmoid(f) * before + tf.sigmoid(i) * tf.tanh(g)
     return tf.sigmoid(o) * tf.tanh(c), c
@@ -74,6 +77,7 @@ def unskew(x):
 def diagonal_lstm(features, of_input, of_state):
     """From the upper left corner along diagonals: a pixel's state comes from the pixel to its left and the one above.
 
+    Their cell states enter as a mean, outside the image as 0.
     features [1, H, W, in] -> [1, H, W, CHANNELS]; of_state [2, CHANNELS, 4 CHANNELS]: from above, from the left.
     """
     skewed = skew(tf.matmul(features, of_input))

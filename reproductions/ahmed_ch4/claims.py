@@ -8,12 +8,22 @@ start from the same initial weights, so not all of it). Intervals over test imag
 import numpy as np
 
 from common.reporting.claims import Measurement, measure
-from common.reporting.records import Record, select
 from common.reporting.verdicts import t_interval
 from reproductions.ahmed_ch4 import claims_formulas
 from reproductions.ahmed_ch4.classes import CIFAR_CLASSES
+from reproductions.ahmed_ch4.intervals import (
+    difference_interval,
+    leads,
+    median_interval,
+    median_lead,
+    median_lead_interval,
+    median_step_interval,
+    smallest,
+    steps,
+    weakest,
+)  # fmt: skip
+from reproductions.ahmed_ch4.selection import DIGITS, auprs, complete, largest, unfinished
 
-DIGITS = range(10)
 MODELS = ("vae", "dcgan")
 EXPLICIT = ("vae", "pixelvae", "pixelcnn")  # models with a likelihood, in the printed order of their means
 ALL = (*EXPLICIT, "dcgan")
@@ -24,27 +34,6 @@ ACROSS_MODELS = ACROSS_DIGITS | {
     "evaluator": "each model has its own score",
 }
 TEN_TRAININGS = "ten trainings a model on ten training sets; Student's interval over the digits holds their spread"
-
-
-def table(records, model: str) -> dict[tuple[int, int], Record]:
-    """{(seed, held-out digit): record} of one model as described, on MNIST if it is there, all with the same settings.
-
-    Runs with --set do not count; of records from before and after a change of the defaults, the more numerous do.
-    """
-    found = select(records, experiment="ood", model=model, variant="as_described")
-    found = [r for r in found if "--set=" not in r.command]
-    options = [r.settings["options"] for r in found]
-    found = [r for r in found if r.settings["options"] == max(options, key=options.count)]
-    names = sorted({r.data["name"] for r in found}, key=lambda name: (name != "mnist", name))
-    return {(r.seed, r.settings["key"]["held_out"]): r for r in found if r.data["name"] == names[0]}
-
-
-def complete(records, *models: str) -> list[list[list[Record]]]:
-    """For every seed at which all `models` have all ten digits: [model][digit] records."""
-    tables = [table(records, model) for model in models]
-    seeds = sorted({seed for cells in tables for seed, _ in cells})
-    whole = [s for s in seeds if all((s, digit) in cells for cells in tables for digit in DIGITS)]
-    return [[[cells[seed, digit] for digit in DIGITS] for cells in tables] for seed in whole]
 
 
 def over_digits(models, value, across=ACROSS_DIGITS, **fields):
@@ -67,25 +56,11 @@ def over_digits(models, value, across=ACROSS_DIGITS, **fields):
     return found
 
 
-def unfinished(records, models) -> Measurement | None:
-    """Says how many digits there are, so that nothing is claimed of a mean over fewer than ten."""
-    counts = {model: len({digit for _, digit in table(records, model)}) for model in models}
-    if not any(counts.values()):
-        return None
-    shown = ", ".join(f"{model} {count}" for model, count in counts.items())
-    return Measurement(reason=f"needs all ten held-out digits at one seed; there are: {shown}")
-
-
-def auprs(rows) -> np.ndarray:
-    """AUPR of the headline score for every record, per cent."""
-    return np.array([r.metrics["aupr"] for r in rows])
-
-
 def cell(model: str, digit: int, metric: str = "aupr", **fields):
     """Measure of one cell: one value a seed."""
 
     def found(records) -> Measurement | None:
-        cells = table(records, model)
+        cells = largest(records, model)
         return measure([r for (_, d), r in sorted(cells.items()) if d == digit], metric, **fields)
 
     return found
@@ -95,7 +70,7 @@ def below_guessing(model: str):
     """Measure of the AUPR of digit 1 with its bootstrap interval over test images."""
 
     def found(records) -> Measurement | None:
-        chosen = [r for (_, digit), r in sorted(table(records, model).items()) if digit == 1]
+        chosen = [r for (_, digit), r in sorted(largest(records, model).items()) if digit == 1]
         if not chosen:
             return None
         interval = (min(r.metrics["aupr_low"] for r in chosen), max(r.metrics["aupr_high"] for r in chosen))
@@ -134,18 +109,6 @@ def order_text(columns, _):
     return "hardest first: " + " ".join(str(d) for d in np.argsort(columns[0], kind="stable"))
 
 
-def difference_interval(columns, _):
-    """Student's interval of the mean difference over the ten digits, points."""
-    return t_interval(tuple(columns[0] - columns[1]))
-
-
-def median_interval(columns, _):
-    """95 % interval of the difference of medians, digits drawn with replacement (2,000 times), points."""
-    drawn = np.random.default_rng(1).integers(0, 10, (2_000, 10))
-    differences = np.median(columns[0][drawn], axis=1) - np.median(columns[1][drawn], axis=1)
-    return tuple(float(end) for end in np.quantile(differences, (0.025, 0.975)))
-
-
 def means_and_medians(models):
     """Text: mean and median of every column."""
 
@@ -157,24 +120,10 @@ def means_and_medians(models):
     return text
 
 
-def smallest_step(*columns):
-    """The smallest fall of the mean from one column to the next."""
-    return min(np.mean(a - b) for a, b in zip(columns, columns[1:], strict=False))
-
-
-def step_interval(columns, _):
-    """Student's interval over the digits of the step that is smallest on average: paired, digit by digit."""
-    return t_interval(tuple(min((a - b for a, b in zip(columns, columns[1:], strict=False)), key=np.mean)))
-
-
-def lead(first, *others):
-    """The smaller of two leads of the first column over the best other one: by mean, by median."""
-    return min(function(first) - max(map(function, others)) for function in (np.mean, np.median))
-
-
-def lead_interval(columns, _):
-    """Student's interval over the digits of the first column minus the other one of the highest mean."""
-    return t_interval(tuple(columns[0] - max(columns[1:], key=np.mean)))
+def lift(record) -> float:
+    """How far above guessing AUROC is, minus how far AUPR is; both as a share of the way from guessing to 100."""
+    m = record.metrics
+    return (m["auroc"] - 50) / 50 - (m["aupr"] - m["prevalence"]) / (100 - m["prevalence"])
 
 
 def nats(model: str, part: str) -> str:
@@ -223,24 +172,36 @@ def over_trivial(model: str):
     return found
 
 
-def metric_difference(a, b, names, text):
-    """Measure: mean over the ten digits of names[a] of model `a` minus names[b] of model `b`, with their interval."""
+def metric_difference(a, b, name, text, premise=None):
+    """Measure: mean over the ten digits of name(a) of model `a` minus name(b) of model `b`, with their interval.
+
+    premise({model: records of the first seed}): "" or why the claim does not apply; then there is no value.
+    """
 
     def found(records) -> Measurement | None:
         seeds = complete(records, a, b)
         if not seeds:
             return unfinished(records, (a, b))
+        first = dict(zip((a, b), seeds[0], strict=True))
+        if premise and premise(first):
+            return Measurement(reason=premise(first))
         columns = [
-            [np.array([r.metrics[names[m]] for r in rows]) for m, rows in zip((a, b), tables, strict=True)]
+            [np.array([r.metrics[name(m)] for r in rows]) for m, rows in zip((a, b), tables, strict=True)]
             for tables in seeds
         ]
-        interval = t_interval(tuple(columns[0][0] - columns[0][1])) if len(seeds) == 1 else None
+        more = {}
+        if len(seeds) == 1:
+            more = {"interval": t_interval(tuple(columns[0][0] - columns[0][1])), "one_seed_reason": TEN_TRAININGS}
         used = [r for tables in seeds for rows in tables for r in rows]
-        shown = text(dict(zip((a, b), seeds[0], strict=True)))
-        values = [np.mean(x - y) for x, y in columns]
-        return measure(used, values, interval=interval, text=shown, across=ACROSS_MODELS)
+        return measure(used, [np.mean(x - y) for x, y in columns], text=text(first), across=ACROSS_MODELS, **more)
 
     return found
+
+
+def better_likelihood(rows) -> str:
+    """No. 18 speaks of a PixelCNN whose likelihood is better than the VAE's."""
+    vae, pixelcnn = (np.mean([r.metrics[nats(m, "rest")] for r in rows[m]]) for m in ("vae", "pixelcnn"))
+    return "" if pixelcnn < vae else f"the PixelCNN's likelihood is not better here: {likelihoods_beside(rows)}"
 
 
 def likelihoods_beside(rows) -> str:
@@ -256,13 +217,12 @@ def kl_beside(rows) -> str:
 
 
 def roc_above_pr(records) -> Measurement | None:
-    """No. 20 on the VAE's scores: mean over the digits of AUROC minus AUPR, points."""
+    """No. 20 on the VAE's scores: mean over the digits of `lift`."""
     seeds = complete(records, "vae")
     if not seeds:
         return unfinished(records, ("vae",))
-    values = [np.mean([r.metrics["auroc"] - r.metrics["aupr"] for r in rows]) for (rows,) in seeds]
-    rows = seeds[0][0]
-    roc, pr = (np.mean([r.metrics[name] for r in rows]) for name in ("auroc", "aupr"))
+    values = [np.mean([lift(r) for r in rows]) for (rows,) in seeds]
+    roc, pr = (np.mean([r.metrics[name] for r in seeds[0][0]]) for name in ("auroc", "aupr"))
     used = [r for (rows,) in seeds for r in rows]
     return measure(used, values, text=f"mean AUROC {roc:.1f}, mean AUPR {pr:.1f}", across=ACROSS_DIGITS)
 
@@ -279,6 +239,8 @@ MEASURES |= {f"t41_median_{model}": over_digits((model,), np.median) for model i
 MEASURES |= {f"t41_{digit}_skew": prevalence(lambda column, digit=digit: column[digit]) for digit in DIGITS}
 MEASURES |= {"t41_mean_skew": prevalence(np.mean), "t41_median_skew": prevalence(np.median)}
 LETTERS = {"C03": "acd", "C04": "acd", "C05": "abc", "C06": "abc", "C19": "abcd", "C35": "abc"}
+TEN = {"one_seed_reason": TEN_TRAININGS, "text": means_and_medians(ALL)}
+BY_MEDIAN = TEN | {"one_seed_reason": "ten trainings a model; digits drawn anew"}
 
 
 def lettered(claim, models, function):
@@ -288,10 +250,11 @@ def lettered(claim, models, function):
 
 MEASURES |= {
     "s4_versions": versions,
-    "C01": over_digits(ALL, smallest_step, ACROSS_MODELS, interval=step_interval, one_seed_reason=TEN_TRAININGS,
-                       text=means_and_medians(ALL)),
-    "C02": over_digits(ALL, lead, ACROSS_MODELS, interval=lead_interval, one_seed_reason=TEN_TRAININGS,
-                       text=means_and_medians(ALL)),
+    "C01": over_digits(ALL, smallest(steps), ACROSS_MODELS, interval=weakest(steps), **TEN),
+    "C01c": over_digits(ALL, lambda *columns: min(np.median(a) - np.median(b) for a, b in zip(columns, columns[1:],
+                        strict=False)), ACROSS_MODELS, interval=median_step_interval, **BY_MEDIAN),
+    "C02": over_digits(ALL, smallest(leads), ACROSS_MODELS, interval=weakest(leads), **TEN),
+    "C02c": over_digits(ALL, median_lead, ACROSS_MODELS, interval=median_lead_interval, **BY_MEDIAN),
     "C01b": over_digits(MODELS, lambda vae, dcgan: np.mean(vae - dcgan), ACROSS_MODELS, interval=difference_interval,
                         one_seed_reason=TEN_TRAININGS, text=means_and_medians(MODELS)),
     "C02b": over_digits(MODELS, lambda vae, dcgan: np.median(vae) - np.median(dcgan), ACROSS_MODELS,
@@ -300,9 +263,11 @@ MEASURES |= {
     "C03b": over_digits(("dcgan",), among((1, 7), lowest=True), text=order_text),
     "C04b": below_guessing("dcgan"),
     "C17": over_digits(("dcgan",), lambda column: abs(np.mean(column) - 10.0)),
-    "C18": metric_difference("vae", "pixelcnn", {"vae": "aupr", "pixelcnn": "aupr"}, likelihoods_beside),
+    "C18": metric_difference("vae", "pixelcnn", lambda _: "aupr", likelihoods_beside, better_likelihood),
+    "C18b": metric_difference("vae", "pixelvae", lambda m: nats(m, "rest"), likelihoods_beside),
     "C20b": roc_above_pr,
-    "C26": metric_difference("pixelvae", "vae", dict.fromkeys(("pixelvae", "vae"), "kl_rest_nats"), kl_beside),
+    "C26": metric_difference("pixelvae", "vae", lambda _: "kl_rest_nats", kl_beside),
+    "C05d": over_digits(("dcgan",), among((0, 2), lowest=False), text=order_text),
 }  # fmt: skip
 MEASURES |= lettered("C03", EXPLICIT, lambda m: over_digits((m,), among((1, 7), lowest=True), text=order_text))
 MEASURES |= lettered("C04", EXPLICIT, below_guessing)

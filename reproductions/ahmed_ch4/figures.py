@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from common.reporting.figures import COLOURS, plt, save_figure, style
-from reproductions.ahmed_ch4.claims import DIGITS
 from reproductions.ahmed_ch4.claims_formulas import printed
+from reproductions.ahmed_ch4.selection import DIGITS
 
 NAMES = {
     "vae": "VAE, -ELBO", "pixelcnn": "PixelCNN, -log p", "pixelvae": "PixelVAE, -ELBO", "dcgan": "DCGAN, -logit",

@@ -1,0 +1,11 @@
+"""Sizes of the nets of Table 2.1 and lengths of their trainings: what is trained, and for what a level is compared."""
+
+ROWS = {  # README.md says where each size comes from
+    "conv_vae": {"latent": 64, "width": 32},
+    "pixelvae": {"latent": 64, "layers": 12, "width": 32, "filter_size": 5},
+    "gated_pixelcnn": {"layers": 12, "width": 32, "filter_size": 5},
+    "gated_pixelvae_up": {"latent": 64, "layers": 21, "width": 64, "filter_size": 5},
+    "gated_pixelvae": {"latent": 16, "layers": 12, "width": 16, "filter_size": 5},
+}
+FULL = 200_000  # iterations of the released code
+LONG = 16_000  # iterations of the rows at cpu scale, whose learning rate ends at 0; from here on a level is compared

@@ -1,0 +1,66 @@
+"""Orders of models over the ten held-out digits: paired differences, and the interval that decides; points.
+
+Ten trainings on ten training sets stand behind a column, so Student's interval over the digits holds the spread of
+trainings (all ten start from the same initial weights, so not all of it).
+"""
+
+import numpy as np
+
+from common.reporting.verdicts import t_interval
+
+
+def difference_interval(columns, _):
+    """Student's interval of the mean difference over the ten digits, points."""
+    return t_interval(tuple(columns[0] - columns[1]))
+
+
+def median_interval(columns, _):
+    """95 % interval of the difference of medians, digits drawn with replacement (2,000 times), points."""
+    drawn = np.random.default_rng(1).integers(0, 10, (2_000, 10))
+    differences = np.median(columns[0][drawn], axis=1) - np.median(columns[1][drawn], axis=1)
+    return tuple(float(end) for end in np.quantile(differences, (0.025, 0.975)))
+
+
+def steps(columns):
+    """The ten paired differences of every column to the next."""
+    return [tuple(a - b) for a, b in zip(columns, columns[1:], strict=False)]
+
+
+def leads(columns):
+    """The ten paired differences of the first column to every other."""
+    return [tuple(columns[0] - other) for other in columns[1:]]
+
+
+def smallest(differences):
+    """The smallest mean of several paired differences, as one number of the columns."""
+    return lambda *columns: min(map(np.mean, differences(columns)))
+
+
+def weakest(differences):
+    """Of several paired differences that must all be positive: the t interval over the digits that decides.
+
+    One that lies wholly below 0, else the one whose lower end is lowest.
+    """
+
+    def interval(columns, _):
+        found = [t_interval(each) for each in differences(columns)]
+        return min([each for each in found if each[1] < 0] or found)
+
+    return interval
+
+
+def median_lead(first, *others):
+    """Median of the first column minus the highest median of the others."""
+    return np.median(first) - max(map(np.median, others))
+
+
+def median_lead_interval(columns, _):
+    """Of the intervals of the first median minus another's, the one that decides."""
+    found = [median_interval((columns[0], other), None) for other in columns[1:]]
+    return min([each for each in found if each[1] < 0] or found)
+
+
+def median_step_interval(columns, _):
+    """Of the intervals of a median minus the next one, the one that decides."""
+    found = [median_interval(pair, None) for pair in zip(columns, columns[1:], strict=False)]
+    return min([each for each in found if each[1] < 0] or found)

@@ -1,0 +1,53 @@
+"""Which records of ood.py a claim or a table takes: one model's column of Table 4.1, and what ten digits need."""
+
+import numpy as np
+
+from common.reporting.claims import Measurement
+from common.reporting.records import Record, select
+
+DIGITS = range(10)
+SCALES = ("paper", "cpu", "smoke")
+
+
+def table(records, model: str, scale: str) -> dict[tuple[int, int], Record]:
+    """{(seed, held-out digit): record} of one model as described at one scale, on MNIST if it is there.
+
+    All with the same settings: runs with --set do not count; of records from before and after a change of the defaults,
+    the more numerous do.
+    """
+    found = select(records, experiment="ood", model=model, variant="as_described")
+    found = [r for r in found if "--set=" not in r.command and r.scale == scale]
+    options = [r.settings["options"] for r in found]
+    found = [r for r in found if r.settings["options"] == max(options, key=options.count)]
+    names = sorted({r.data["name"] for r in found}, key=lambda name: (name != "mnist", name))
+    return {(r.seed, r.settings["key"]["held_out"]): r for r in found if r.data["name"] == names[0]}
+
+
+def largest(records, model: str) -> dict[tuple[int, int], Record]:
+    """The same at the largest scale that has any record of the model."""
+    return next((cells for scale in SCALES if (cells := table(records, model, scale))), {})
+
+
+def complete(records, *models: str) -> list[list[list[Record]]]:
+    """For every seed at which all `models` have all ten digits: [model][digit] records; at the largest such scale."""
+    for scale in SCALES:
+        tables = [table(records, model, scale) for model in models]
+        seeds = sorted({seed for cells in tables for seed, _ in cells})
+        whole = [s for s in seeds if all((s, digit) in cells for cells in tables for digit in DIGITS)]
+        if whole:
+            return [[[cells[seed, digit] for digit in DIGITS] for cells in tables] for seed in whole]
+    return []
+
+
+def unfinished(records, models) -> Measurement | None:
+    """Says how many digits there are, so that nothing is claimed of a mean over fewer than ten."""
+    counts = {model: len({digit for _, digit in largest(records, model)}) for model in models}
+    if not any(counts.values()):
+        return None
+    shown = ", ".join(f"{model} {count}" for model, count in counts.items())
+    return Measurement(reason=f"needs all ten held-out digits at one seed; there are: {shown}")
+
+
+def auprs(rows) -> np.ndarray:
+    """AUPR of the headline score for every record, per cent."""
+    return np.array([r.metrics["aupr"] for r in rows])
