@@ -20,7 +20,7 @@ from common.reporting import rooms
 from common.reporting.__main__ import main
 from common.reporting.claims import measure
 from common.reporting.figures import caption_of, image_grid, save_figure, save_image, style
-from common.reporting.pages import BEGIN, END, collapse, replace_overview
+from common.reporting.pages import BEGIN, END, collapse, ranges, replace_overview
 from common.reporting.records import Record, load_all
 from common.reporting.tables import Table, duration, escape, short, with_spread
 
@@ -72,14 +72,16 @@ def test_page_says_counts_first_then_claims_cost_and_limits(place):
     assert "| 40.20 percent | 40.20 ± 0.10 | 3 | cpu | holds | off by 0," in page
     assert "| yes | 5.0 ± 1.0 percent | 3 |" in page
     assert "VAE above GAN \\| by mean" in page and "<script>" not in page
-    assert "needs the full CelebA" in page
+    assert re.search(r"^- \*\*.*needs the full CelebA.*\*\*: n1: ", page, re.MULTILINE) and "| n1: " not in page
     assert "10,000 faces at half size: 1 claim" in page and "scale cpu" in page
     assert (
         "for seed in 1 2 3; do python reproductions/toy/ood.py --scale=cpu --dataset=mnist --seed=$seed; done" in page
     )
     assert "Some CPU, 2 cores, 8 GB" in page and "All 5 runs together: 8 min." in page
     assert "![Four squares &amp; more](figures/grid.png)" in page and "[Time of each run](time.md)" in page
-    order = [page.index(f"## {name}") for name in ("Claims", "Tables", "Figures", "Cost", "Stand-in", "Commands")]
+    order = [
+        page.index(f"## {name}") for name in ("Claims", "Quoted", "Not run", "Tables", "Figures", "Cost", "Commands")
+    ]
     assert order == sorted(order)
 
 
@@ -235,6 +237,11 @@ def test_numbers_for_people():
 def test_commands_that_differ_in_the_seed_become_a_loop():
     assert collapse(("x --seed=1 --a", "x --seed=2 --a", "y")) == ("for seed in 1 2; do x --seed=$seed --a; done", "y")
     assert collapse(("x --seed=1",)) == ("x --seed=1",)
+
+
+def test_many_commands_are_one_link():
+    assert ranges([1, 3, 4, 5, 9]) == "1, 3-5, 9" and ranges([7]) == "7" and ranges([]) == ""
+    assert ranges([1, 2, 3]) == "1-3"
 
 
 def test_image_grid_places_every_pixel():

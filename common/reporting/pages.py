@@ -13,7 +13,7 @@ from common.reporting.files import write_atomic
 from common.reporting.records import Record
 from common.reporting.rooms import Row, Told
 from common.reporting.tables import Table, duration, escape, short, with_spread
-from common.reporting.verdicts import VERDICTS
+from common.reporting.verdicts import NOT_RUN, QUOTED, VERDICTS
 
 BEGIN, END = "<!-- overview:begin -->", "<!-- overview:end -->"
 CLAIMS_COLUMNS = (
@@ -63,7 +63,7 @@ def overview_table(told: list[Told], link: str) -> Table:
         stale = sum(bool(row.stale) for row in each.rows)
         cost = duration(sum(record.seconds for record in each.records)) if each.records else ""
         rows.append(
-            [title, len(each.rows), *counts(each.rows).values(), cost, ", ".join(hardware(each.records)), stale]
+            [title, len(each.rows), *counts(each.rows).values(), cost, "; ".join(hardware(each.records)), stale]
         )
     return Table("Results", columns, rows)
 
@@ -132,17 +132,49 @@ def text_page(told: Told, folder: Path) -> str:
 
 
 def _claims_section(told: Told, numbers: dict[str, int]) -> str:
+    """What was measured, then what the text quotes, then what was not run, by reason."""
     columns = ["claim", "printed", "measured ± spread", "n", "scale", "verdict", "reason", "command"]
     rows = []
     for row in told.rows:
-        claim, found = row.claim, row.measurement
-        links = ", ".join(f"[{numbers[command]}](#commands)" for command in (collapse(found.commands) if found else ()))
+        found = row.measurement
+        if row.verdict in (NOT_RUN, QUOTED):
+            continue
+        used = [numbers[command] for command in (collapse(found.commands) if found else ())]
         reason = "; ".join(part for part in (stale_text(row), row.reason) if part)
         rows.append(
-            [f"{claim.claim_id}: {claim.what} ({claim.where})", " ".join(printed_text(row)).strip(), measured_text(row)]
-            + [str(found.n) if found and found.n else "", found.scale if found else "", row.verdict, reason, links]
+            [_name(row), " ".join(printed_text(row)).strip(), measured_text(row)]
+            + [str(found.n) if found and found.n else "", found.scale if found else "", row.verdict, reason]
+            + [f"[{ranges(used)}](#commands)" if used else ""]
         )
-    return Table("Claims", columns, rows).markdown("##")
+    text = Table("Claims", columns, rows).markdown("##")
+    quoted = [row for row in told.rows if row.verdict == QUOTED]
+    quoted = [[_name(row), " ".join(printed_text(row)).strip(), row.reason] for row in quoted]
+    if quoted:
+        text += "\n" + Table("Quoted by the text", ["claim", "printed", "from"], quoted).markdown("##")
+    reasons = {}
+    for row in told.rows:
+        if row.verdict == NOT_RUN:
+            reasons.setdefault(row.reason or "no reason given", []).append(row)
+    if reasons:
+        text += "\n## Not run\n\n" + "".join(
+            f"- **{escape(reason)}**: {'; '.join(_name(row) for row in rows)}\n" for reason, rows in reasons.items()
+        )
+    return text
+
+
+def _name(row: Row) -> str:
+    return f"{row.claim.claim_id}: {row.claim.what} ({row.claim.where})"
+
+
+def ranges(numbers: list[int]) -> str:
+    """ "1, 3-7" of 1, 3, 4, 5, 6, 7."""
+    parts, first = [], None
+    for number, following in zip(numbers, [*numbers[1:], None], strict=False):
+        first = number if first is None else first
+        if following != number + 1:
+            parts.append(str(first) if first == number else f"{first}-{number}")
+            first = None
+    return ", ".join(parts)
 
 
 def figure_files(folder: Path) -> list[Path]:
