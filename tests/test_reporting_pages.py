@@ -18,7 +18,7 @@ from reporting_toy import write_records, write_room
 from common.errors import UserError
 from common.reporting import rooms
 from common.reporting.__main__ import main
-from common.reporting.claims import measure
+from common.reporting.claims import Measurement, measure
 from common.reporting.figures import caption_of, image_grid, save_figure, save_image, style
 from common.reporting.pages import BEGIN, END, collapse, ranges, replace_overview
 from common.reporting.records import Record, load_all
@@ -144,6 +144,8 @@ BREAKS = {
     "measure": (lambda p: edit(p / "rooms/toy/claims.py", "exact=True", "exact=1 / 0"), "ZeroDivisionError"),
     "number": (lambda p: edit(p / f"results/records/toy/ood/{NAME}.json", "40.1", "40.15"), "README.md is not what"),
     "table": (lambda p: edit(p / "results/toy/time.csv", "60", "61"), "time.csv is not what"),
+    "pixels": (lambda p: edit(p / f"results/records/toy/ood/{NAME}.json", '"name": "mnist"',
+                              '"fingerprint": "0", "name": "mnist"'), "'mnist' have different pixels"),
     "deleted": (lambda p: (p / "results/toy/claims.csv").unlink(), "claims.csv is not what"),
 }  # fmt: skip
 
@@ -200,6 +202,19 @@ def test_best_measurement_never_mixes_scales():
     at_least_two = lambda records: measure(records, "x") if len(records) > 1 else None  # noqa: E731
     assert rooms.best_measurement(at_least_two, many).values == (2.0, 4.0)
     assert rooms.best_measurement(None, many) is None
+    unfinished = lambda records: measure(records, "x") if len(records) > 1 else Measurement(reason="one only")  # noqa: E731
+    assert rooms.best_measurement(unfinished, many).values == (2.0, 4.0)  # a reason hides no numbers of a smaller scale
+    assert rooms.best_measurement(unfinished, many[:1]).reason == "one only"
+
+
+def test_changed_settings_are_no_further_seed(place):
+    """A record of --set stands in the folder, but no claim takes it."""
+    before = [row.measurement for row in told(place)[0].rows]
+    path = place / f"results/records/toy/ood/{NAME}.json"
+    content = json.loads(path.read_text())
+    content |= {"name": f"{NAME}-latent=2", "command": content["command"] + " --set=latent=2"}
+    path.with_name(f"{NAME}-latent=2.json").write_text(json.dumps(content))
+    assert [row.measurement for row in told(place)[0].rows] == before
 
 
 def test_rooms_of_the_repository_are_sound():

@@ -25,7 +25,8 @@ def check(
 
     Failures: a record that does not load, a file that is missing or has another SHA-256, a claim with neither verdict
     nor reason, a measure that fails or mixes binarisation, split, evaluator or scale, a table that regenerates
-    differently. Warnings: stale rows, records of no room, claims whose measurement names no records, changed drawings.
+    differently, records of one data set with different pixels. Warnings: stale rows, records of no room, claims whose
+    measurement names no records, changed drawings.
     """
     results_dir = Path(results_dir)
     failures, warnings, records = [], [], []
@@ -37,6 +38,7 @@ def check(
             continue
         records.append(record)
         failures += _misplaced(record, path, results_dir) + _changed_files(record, results_dir)
+    failures += _other_pixels(records)
     try:
         rooms = find_rooms(rooms_dir)
     except UserError as error:
@@ -63,6 +65,19 @@ def check(
 def _misplaced(record: Record, path: Path, results_dir: Path) -> list[str]:
     expected = record.path(results_dir)
     return [] if path == expected else [f"{path} belongs at {expected}: move it"]
+
+
+def _other_pixels(records: list[Record]) -> list[str]:
+    """A data set's name stands for its pixels: a loader that changes them must not go unseen."""
+    seen = {}
+    for record in records:
+        name, pixels = record.data.get("name", ""), record.data.get("fingerprint", "")
+        seen.setdefault(name, {}).setdefault(pixels, f"{record.text}/{record.experiment}/{record.name}")
+    return [
+        f"records of data set '{name}' have different pixels: {', '.join(map(str, found.values()))}; run those of the "
+        "older loader again"
+        for name, found in sorted(seen.items()) if len(found) > 1
+    ]  # fmt: skip
 
 
 def _changed_files(record: Record, results_dir: Path) -> list[str]:

@@ -102,12 +102,12 @@ def _module(folder: Path, name: str):
 
 
 def tell(room: Room, results_dir: str | Path, root: str | Path = ROOT) -> Told:
-    """Measure and judge every claim of a room from the records below `results_dir`.
+    """Measure and judge every claim of a room from the records below `results_dir`; those of --set do not count.
 
     Raises:
       UserError: a damaged record, or a claim whose measure fails or compares what cannot be compared.
     """
-    records = load_all(results_dir, room.name)
+    records = [record for record in load_all(results_dir, room.name) if "--set=" not in record.command]
     return Told(room, records, [_row(room, claim, records, root) for claim in room.claims])
 
 
@@ -126,19 +126,21 @@ def _row(room: Room, claim: Claim, records: list[Record], root: str | Path) -> R
 
 
 def best_measurement(measure: Callable | None, records: list[Record]) -> Measurement | None:
-    """The measurement at the largest scale that has one: paper before cpu before smoke.
+    """The measurement at the largest scale that has numbers: paper before cpu before smoke; else the first reason.
 
     A measure sees the records of one scale at a time, so that it cannot mix scales by accident; records without a
     scale are tried last.
     """
     if measure is None:
         return None
+    without = None
     for scale in (*SCALES, ""):
         chosen = [record for record in records if record.scale == scale]
         try:
             found = measure(chosen) if chosen else None
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise UserError(f"its measure failed with {type(error).__name__}: {error}") from error
-        if found is not None:
+        if found is not None and (found.values or found.interval):
             return found
-    return None
+        without = without or found
+    return without

@@ -7,39 +7,26 @@ their mean stands beside it. Differences between two nets are taken seed by seed
 import numpy as np
 
 from common.reporting.claims import Measurement, measure
-from reproductions.doersch.claims_formulas import own_data, stand_in
+from reproductions.doersch.claims_formulas import stand_in
+from reproductions.doersch.selection import chosen, of_sizes, per_seed
 
-SCALES = ("paper", "cpu", "smoke")
 RATES = ("lr_0.01", "lr_0.003", "lr_0.001", "lr_0.0003", "lr_0.0001")
 INITIAL, LAYERS = ("he", "sparse15"), ("three_layers", "two_layers", "one_layer")
 SIGMAS = ("sigma_0.05", "sigma_0.1", "sigma_0.2", "sigma_0.5", "sigma_1")
 
 
-def chosen(records, **match) -> list:
-    """Matching records on MNIST (else the first data set by name) at the largest scale, in the order of their seeds."""
-    found = own_data(records, **match)
-    scale = min((r.scale for r in found), key=SCALES.index, default="")
-    return sorted((r for r in found if r.scale == scale), key=lambda r: r.seed)
-
-
-def plain(r) -> bool:
-    """No --set: the record's settings are those of its scale and variant."""
-    return "=" not in r.name
-
-
-def per_seed(records, names, place, **match) -> list[dict]:
-    """For each seed that has all of `names`: {name: record}. place(record) gives a record's name."""
-    found = {}
-    for r in filter(plain, chosen(records, **match)):
-        found.setdefault(r.seed, {})[place(r)] = r
-    return [{n: nets[n] for n in names} for _, nets in sorted(found.items()) if all(n in nets for n in names)]
-
-
 def together(groups, value, text="", **fields) -> Measurement | None:
-    """A measurement with one value a group of records; None without groups. value({name: metrics})."""
+    """A measurement with one value a group of records; None without groups. value({name: metrics}).
+
+    Nets that were trained for different numbers of epochs are not compared.
+    """
     used = list({r.name: r for group in groups for r in group.values()}.values())
     if not used:
         return None
+    epochs = {r.settings["options"].get("epochs") for r in used}
+    if len(epochs) > 1:
+        each = ", ".join(f"{r.settings['model']} {r.settings['options'].get('epochs')}" for r in used)
+        return Measurement(reason=f"epochs differ: {each}")
     values = [value({name: r.metrics for name, r in group.items()}) for group in groups]
     return measure(used, values, text=text, stand_in=stand_in(used), **fields)
 
@@ -132,9 +119,14 @@ def speed_names():
     return {(a, o): [f"{a}_{o}_{rate}" for rate in rates[o]] for a in ("relu", "sigmoid") for o in rates}
 
 
+def speed_epochs(m):
+    """The epochs of C42 that the runs reach."""
+    return [e for e in (1, 5, 20) if any(f"loss_after_{e}_nats" in metrics for metrics in m.values())]
+
+
 def speed(m):
     """C42: the largest, over the logged epochs, of (ReLU and Adam minus the best other pair), best rate each."""
-    epochs = [e for e in (1, 5, 20) if any(f"loss_after_{e}_nats" in metrics for metrics in m.values())]
+    epochs = speed_epochs(m)
     best = {
         (pair, e): min(loss_after(m[name], e) for name in runs) for pair, runs in speed_names().items() for e in epochs
     }
@@ -149,19 +141,20 @@ def sigma_steps(m):
     return min(*-np.diff(kl), *np.diff(error))
 
 
-def sizes(*needed, value, show=None, init="he", at_least=None):
-    """Measure of latents.py: value({size: metrics}) for each seed that has all of `needed`."""
+def sizes(*needed, value, show=None, at_least=None, premise=None):
+    """Measure of latents.py, He's initial weights: value({size: metrics}) for each seed that has all of `needed`.
+
+    premise({size: metrics}): whether there is anything to explain; without it no value.
+    """
 
     def found(records) -> Measurement | None:
-        match = {"experiment": "latents", "model": init, "variant": "as_described"}
-        by_seed = {}
-        for r in filter(plain, chosen(records, **match)):
-            by_seed.setdefault(r.seed, {})[r.settings["key"]["latent"]] = r
-        groups = [group for _, group in sorted(by_seed.items()) if all(size in group for size in needed)]
+        groups = list(of_sizes(records, "he", needed).values())
         if at_least:
             groups = [group for group in groups if len(between(group)) >= at_least]
-        text = show({size: r.metrics for size, r in groups[0].items()}) if show and groups else ""
-        return together(groups, value, text)
+        first = {size: r.metrics for size, r in groups[0].items()} if groups else {}
+        if premise and first and not premise(first):
+            return Measurement(reason=f"nothing to explain here: {sizes_shown(first)}")
+        return together(groups, value, show(first) if show and first else "")
 
     return found
 
@@ -185,26 +178,28 @@ def sizes_shown(m):
     return "-ELBO " + ", ".join(f"{size}: {m[size]['test_negative_elbo_nats']:.1f}" for size in sorted(m))
 
 
-def both_inits(measured, measured_sparse):
-    """The measurement with He's initial weights, the sparse ones' values beside it."""
+def small_sizes(value, *needed, show=None, premise=None):
+    """Measure of the smaller of two values a seed, He's initial weights and sparse ones; it needs both.
 
-    def found(records):
-        he, sparse = measured(records), measured_sparse(records)
-        if he is None or sparse is None:
-            return he
-        return measure(
-            he.records + sparse.records,
-            he.values + sparse.values,
-            text=f"he {np.mean(he.values):.2f}, sparse15 {np.mean(sparse.values):.2f}; {he.text}",
-            stand_in=he.stand_in,
-        )
+    Few latents kill decoder units under sparse15, not under he.
+    """
+
+    def found(records) -> Measurement | None:
+        by_init = [of_sizes(records, init, needed) for init in INITIAL]
+        seeds = [seed for seed in by_init[0] if seed in by_init[1]]
+        if not seeds:
+            missing = [init for init, found in zip(INITIAL, by_init, strict=True) if not found]
+            return Measurement(reason=f"needs both initialisations; missing: {', '.join(missing)}") if missing else None
+        metrics = {seed: [{s: r.metrics for s, r in found[seed].items()} for found in by_init] for seed in seeds}
+        if premise and not all(premise(m) for m in metrics[seeds[0]]):
+            return Measurement(reason=f"nothing to explain here: {sizes_shown(metrics[seeds[0]][0])}")
+        each = {seed: [value(m) for m in metrics[seed]] for seed in seeds}
+        he, sparse = np.mean(list(each.values()), axis=0)
+        text = f"he {he:.2f}, sparse15 {sparse:.2f}" + (f"; he: {show(metrics[seeds[0]][0])}" if show else "")
+        used = [r for found in by_init for seed in seeds for r in found[seed].values()]
+        return measure(used, [min(pair) for pair in each.values()], text=text, stand_in=stand_in(used))
 
     return found
-
-
-def small_sizes(value, *needed, show=None):
-    """Measure with both kinds of initial weights: few latents kill decoder units under sparse15, not under he."""
-    return both_inits(*(sizes(*needed, value=value, show=show, init=init) for init in INITIAL))
 
 
 def prior_shown(m):
@@ -260,7 +255,8 @@ MEASURES = {
     "C24": small_sizes(lambda m: min(excess(m, s) for s in (1, 2, 3)), 1, 2, 3, 30, show=sizes_shown),
     "C24b": small_sizes(lambda m: abs(excess(m, 3)) - abs(excess(m, 4)), 3, 4, 30),
     "C24c": small_sizes(
-        lambda m: min(excess(m, s, "cross_entropy") / excess(m, s) for s in (1, 2, 3)), 1, 2, 3, 30
+        lambda m: min(excess(m, s, "cross_entropy") / excess(m, s) for s in (1, 2, 3)), 1, 2, 3, 30,
+        premise=lambda m: min(excess(m, s) for s in (1, 2, 3)) > 5,
     ),
     "C25": sizes(30, 1_000, value=lambda m: frechet(m, 1_000)),
     "C25b": sizes(30, 1_000, value=lambda m: excess(m, 1_000)),
@@ -268,8 +264,10 @@ MEASURES = {
     "C27": sizes(
         30, 10_000, value=lambda m: excess(m, 10_000, "kl") / excess(m, 10_000),
         show=lambda m: f"KL {excess(m, 10_000, 'kl'):+.1f}, the rest {excess(m, 10_000, 'cross_entropy'):+.1f} nats",
+        premise=lambda m: excess(m, 10_000) > 5,
     ),
-    "C42": choices(tuple(name for runs in speed_names().values() for name in runs), speed),
+    "C42": choices(tuple(name for runs in speed_names().values() for name in runs), speed,
+                   lambda m: f"after {', '.join(map(str, speed_epochs(m)))} epochs"),
     # Section 5
     "C29": nets("half_regressor", "regressor", value=lambda half, r: half["sharpness_right"] - r["sharpness_right"]),
     "C29b": one("half_regressor", "sharpness_right"),

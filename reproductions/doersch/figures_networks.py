@@ -6,7 +6,7 @@ import numpy as np
 
 from common.reporting.figures import image_grid, plt, save_figure, save_image, style
 from common.reporting.records import load_scores
-from reproductions.doersch.claims_networks import chosen, plain
+from reproductions.doersch.selection import chosen
 
 ON, OFF = (1.0, 0.75, 0.5), (0.5, 0.5, 1.0)  # the author's colours of a lit and an unlit pixel of the given column
 LABELS = {"vae": "VAE", "cvae": "CVAE", "regressor": "regressor", "half_cvae": "CVAE, half digit",
@@ -116,7 +116,7 @@ def sweep(records, path):
         for axis, (metric, title) in zip(axes, panels, strict=True):
             for (init, found), mark in zip(series.items(), "os", strict=True):
                 points = {}
-                for r in filter(plain, found):
+                for r in found:
                     points.setdefault(r.settings["key"]["latent"], []).append(r.metrics[metric])
                 sizes = sorted(points)
                 if sizes:

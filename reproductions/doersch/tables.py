@@ -48,7 +48,7 @@ def appendix_table(record: Record) -> Table:
     notes = [
         "D1 = E KL(Q || P(z|X)) in nats, about c sigma^2; c is the sum of its curvature, prior and cross parts. The "
         "text says that the curvature of g makes the bulk of it.",
-        f"The Cauchy law has bounded derivatives too, yet its bound at X = 0 is infinite for every sigma above "
+        f"The Cauchy law has bounded derivatives too, yet its bound at X = 0 is minus infinity for every sigma above "
         f"{value['cauchy_threshold']:.5f}.",
     ]
     return Table("Appendix A, measured", [*columns, "D1 at 1", "D1 at .1", "D1 at .01"], tiny, notes)
