@@ -156,7 +156,7 @@ def guo(scale):
     At cpu scale three of the author's own runs (collapse is counted over seeds) and one of the rest.
     """
     main, seeds, rest = ["as_code", "as_described"], SEEDS, SEEDS if scale == "paper" else (1,)
-    gan = ["latent_2", "dcgan_settings", "lr_0.0001", "lr_0.0004", "batch_50", "batch_200"]
+    gan = ["latent_2", "dcgan_settings", "radford_settings", "lr_0.0001", "lr_0.0004", "batch_50", "batch_200"]
     dcgan = ["one_step", "strided", "batch_norm", "saturating", "three_steps", "printed_rates"]
     vae = ["as_text", "latent_10", "latent_32", "beta_4", "beta_0.25", "squared_error", "lr_0.0003", "lr_0.003"]
     parts = ["no_features", "no_gd", "no_gc", "no_discriminator", "no_classifier", "pixels_only"]

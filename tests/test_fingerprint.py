@@ -140,7 +140,6 @@ def test_every_script_of_the_suite_reaches_the_core():
     scripts = {run.script for run in grid.chosen("cpu")}
     reached = {script: code_fingerprint(ROOT / script)["modules"] for script in scripts}
     assert all("common.experiment" in modules and "common.data" in modules for modules in reached.values())
-    training = [script for script in scripts if "from common.training.fit import fit" in (ROOT / script).read_text()]
-    assert training
-    for script in training:
+    untrained = ("formulas.py", "cifar_images.py", "appendix.py", "distances.py", "published.py")
+    for script in (script for script in scripts if not script.endswith(untrained)):
         assert {"common.training.fit", "common.training.game", "common.data.feeds"} <= set(reached[script]), script

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import guo_toy
 import keras
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from common import data
 from common.errors import UserError
 from common.reporting.records import save_scores
 from common.training.fit import fit
-from reproductions.guo import chosen, evaluation, models_vae, watch
+from reproductions.guo import chosen, claims_settings, evaluation, models_vae, watch
 
 ROOT = Path(__file__).resolve().parents[1]
 # What may stand on stderr beside the one line: progress bars and TensorFlow's own log.
@@ -223,6 +224,28 @@ def test_every_run_keeps_its_pictures_and_curves(records):
         assert len(curves) >= 3 and all(len(values) == epochs and np.isfinite(values).all() for values in curves)
         steps = arrays["step_at"]
         assert steps[-1] == record["steps"] and np.all(np.diff(steps.astype(int)) > 0)
+
+
+def test_toy_records_hold_nothing_that_scripts_do_not_write(records):
+    """Claims, tables and figures are tested on the toy's records: their names must be those of real ones."""
+    for name, (record, arrays) in records.items():
+        experiment, model = record["experiment"], record["settings"]["model"]
+        lacking = set(guo_toy.METRICS[experiment]) - set(record["metrics"])
+        toy = guo_toy.arrays(experiment, model, 4, np.random.default_rng(1))
+        lacking |= {key for key in toy if key not in arrays and not key.endswith("loss_E")}
+        undrawn = tuple(f"_q{number}" for number in range(len(arrays["grid_epochs"]) + 1, 5))  # the GAN's run draws two
+        assert not {key for key in lacking if not key.endswith(undrawn)}, name
+        net = "/".join((experiment, model, "as_described" if experiment == "faces" else "as_code"))
+        (run,) = (run for run, each in claims_settings.NETS.items() if each == net)
+        assert (
+            set(claims_settings.OPTIONS[run].values()) <= guo_toy.OPTIONS.keys() & record["settings"]["options"].keys()
+        )
+        if "frechet_curve" in arrays:
+            way = {
+                f"frechet_after_{e}": d for e, d in zip(arrays["frechet_epochs"], arrays["frechet_curve"], strict=True)
+            }
+            assert {key: record["metrics"][key] for key in way} == pytest.approx(way)
+    assert {"curve_loss_E", "step_loss_E"} <= set(records["cvae_gan-as_described"][1])  # the code has one for E and G
 
 
 def test_samples_of_digits_are_measured_beside_real_ones(records):

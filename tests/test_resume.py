@@ -166,7 +166,42 @@ def test_a_state_that_could_not_be_kept_runs_again(tmp_path):
     assert [path.name for path in last.paths()] == ["000001.weights.h5", "000002.weights.h5"]
 
 
+def test_last_states_of_a_prolonged_training_are_its_own_last(tmp_path):
+    """Two epochs, then four in the same folder: the states of the first end do not count; fewer are no more."""
+    train("vae", tmp_path, steps=6, callbacks=[checkpoints.LastStates(tmp_path, 2)])
+    last = checkpoints.LastStates(tmp_path, 2)
+    train("vae", tmp_path, steps=12, callbacks=[last])
+    assert [path.name for path in last.paths()] == ["000002.weights.h5", "000003.weights.h5"]
+    assert len(checkpoints.LastStates(tmp_path, 4).paths()) == 4
+    (tmp_path / "last/000001.weights.h5").unlink()
+    with pytest.raises(UserError, match="lacks some of the last 3 states"):
+        checkpoints.LastStates(tmp_path, 3).paths()
+    with pytest.raises(UserError, match="no states in"):
+        checkpoints.LastStates(tmp_path / "elsewhere", 1).paths()
+
+
 # What goes wrong
+
+
+def test_a_longer_training_is_not_taken_for_a_shorter_one(tmp_path):
+    train("vae", tmp_path, steps=6)
+    with pytest.raises(UserError, match="holds a training of 6 steps, longer than the 3 asked for"):
+        train("vae", tmp_path, steps=3)
+
+
+def test_a_full_disk_during_training_is_one_line_and_costs_no_checkpoint(tmp_path, monkeypatch):
+    train("vae", tmp_path, steps=3)
+    before = (tmp_path / checkpoints.NAME).read_bytes()
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save_weights", full)
+    with pytest.raises(UserError, match="No space left on device.; the last whole checkpoint is kept"):
+        train("vae", tmp_path, steps=9)
+    monkeypatch.undo()
+    assert (tmp_path / checkpoints.NAME).read_bytes() == before
+    assert_same_state(train("vae", tmp_path, steps=9), train("vae", tmp_path / "whole", steps=9))
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_last_checkpoint(tmp_path):

@@ -56,7 +56,7 @@ def edit(path, old, new):
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
-    return copy(tmp_path_factory.mktemp("repository"))
+    return copy(tmp_path_factory.mktemp("my repository"))  # a space, as in many people's folders
 
 
 @pytest.fixture(scope="module")

@@ -9,16 +9,23 @@
                                        named by nearest neighbours among MNIST's, not by our judge
     grid_labels                        the digits asked of the CVAE-GAN, 96 a grid, in the grid's order
 
+The row mnist_test is the whole test set of 10,000, mnist_96 a sample of it as large as a grid. FILES is a hash of all
+of them: records know code, not data, so an edit of a number here must become one of code, which makes records stale.
+
 A line is the loss of one batch before its update, so single lines scatter; compare ranges and trends.
 """
 
 import csv
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from common.errors import UserError
+
 FOLDER = Path(__file__).with_name("author_logs")
+FILES = "7cebd5038aaf090f"  # `digest` of the folder
 RUNS = ("gan", "dcgan", "faces", "vae", "cvae_gan")
 EPOCHS = {"gan": 200, "dcgan": 100, "faces": 50, "vae": 200, "cvae_gan": 200}
 # Steps of an epoch, from 0, whose batch the author's lines are of, before its update.
@@ -80,6 +87,15 @@ def grid_labels(epoch: int) -> np.ndarray:
     return np.array([int(digit) for digit in found])
 
 
+@lru_cache
+def digest(folder: Path) -> str:
+    """16 hex digits of the names and texts of all csv files, whatever their line ends."""
+    found = [f"{path.name}\n{path.read_text(encoding='utf-8')}" for path in sorted(folder.glob("*.csv"))]
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()[:16]
+
+
 def _rows(name: str) -> list[dict[str, str]]:
+    if digest(FOLDER) != FILES:
+        raise UserError(f"{FOLDER} is not what author.FILES says; if that is meant, set it to '{digest(FOLDER)}'")
     with open(FOLDER / f"{name}.csv", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))

@@ -15,6 +15,10 @@ GAN, DCGAN, RADFORD = "gan/gan/as_code", "gan/dcgan/as_code", "gan/dcgan/as_desc
 VAE, VAE_TEXT = "vae/vae/as_code", "vae/vae/as_text"
 CVAE, BAO = "cvae_gan/cvae_gan/as_code", "cvae_gan/cvae_gan/as_described"
 FACES = "faces/dcgan/as_described"
+# Epochs from which a run says something of the trained network: at these the author's own DCGAN has collapsed and his
+# CVAE-GAN has lost its variety. The dense GAN and the VAE are trained whole.
+ENOUGH = {"dcgan": 40, "cvae_gan": 50, "faces": 20}
+STARTED = 5  # epochs below which a lack of variety may be that of a network that has not learned yet
 
 
 def plain(records) -> list[Record]:
@@ -52,23 +56,33 @@ def per_seed(records, nets) -> list[tuple[Record, ...]]:
     return [tuple(each[seed] for each in found) for seed in sorted(set.intersection(*map(set, found)))]
 
 
+def run_of(record) -> str:
+    """Which of the author's runs a record repeats: gan, dcgan, faces, vae or cvae_gan."""
+    return record.settings["model"] if record.experiment == "gan" else record.experiment
+
+
 def whole(record) -> int:
     """How many epochs the author trained this model."""
-    name = record.settings["model"] if record.experiment == "gan" else record.experiment
-    return author.EPOCHS[name]
+    return author.EPOCHS[run_of(record)]
+
+
+def enough(record) -> int:
+    """From how many epochs on a claim about the trained network is decided."""
+    return ENOUGH.get(run_of(record), 0)
 
 
 def epochs(record) -> int:
     return record.settings["options"]["epochs"]
 
 
+def lengths(records) -> str:
+    """ "dcgan 20 of 100" for runs shorter than the author's, or nothing."""
+    return ", ".join(sorted({f"{run_of(r)} {epochs(r)} of {whole(r)}" for r in records if epochs(r) < whole(r)}))
+
+
 def shortened(records) -> str:
     """ "epochs: dcgan 20 of 100" for runs shorter than the author's, or nothing."""
-    short = {
-        f"{r.settings['model'] if r.experiment != 'faces' else 'faces'} {epochs(r)} of {whole(r)}"
-        for r in records if epochs(r) < whole(r)
-    }  # fmt: skip
-    return f"epochs: {', '.join(sorted(short))}" if short else ""
+    return f"epochs: {lengths(records)}" if lengths(records) else ""
 
 
 def stand_in(records) -> str:

@@ -1,11 +1,11 @@
-"""How each claim of claims.csv is measured from records: the author's own material here, the rest in two other files.
+"""How each claim of claims.csv is measured from records: the work is done in three other files.
 
 A row C..._author puts the claim's rule to the author's published grids and logs; its number stands beside ours, so the
 page shows where the author's own figures contradict the sentence. Ours is the run of that code (as_code); a row
 C..._described is the network that the text describes, under the same rule.
 """
 
-from reproductions.guo import claims_exact, claims_runs
+from reproductions.guo import claims_exact, claims_runs, claims_settings
 
-MEASURES = claims_exact.MEASURES | claims_runs.MEASURES
-NOT_RUN = claims_exact.NOT_RUN | claims_runs.NOT_RUN
+MEASURES = claims_exact.MEASURES | claims_runs.MEASURES | claims_settings.MEASURES
+NOT_RUN = claims_exact.NOT_RUN | claims_runs.NOT_RUN | claims_settings.NOT_RUN

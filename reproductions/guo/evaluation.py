@@ -152,6 +152,7 @@ def on_the_way(game, at, inputs, images, judge, settings, grids=True, requested=
             distances.append(frechet(drawn(picture, *(a[:few] for a in inputs)), real, judge))
     near = [epoch for epoch, distance in zip(along, distances, strict=True) if distance <= 1.1 * min(distances)]
     metrics["epochs_to_best"] = near[0] if near else np.nan
+    metrics |= {f"frechet_after_{epoch}": distance for epoch, distance in zip(along, distances, strict=True)}
     arrays |= {"grid_epochs": np.int32(drawn_at), "frechet_epochs": np.int32(along)}
     return metrics, arrays | {"frechet_curve": np.float32(distances)}
 

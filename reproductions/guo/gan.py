@@ -5,8 +5,9 @@
 
 gan: as_code minimises -log D(G(z)); as_described the text's log(1 - D(G(z))). dcgan: as_code pools, has dense layers,
 no batch norm in D, and moves D three times a step; as_described keeps the text's five rules. The other variants change
-one thing at a time: from as_code one_step, strided, batch_norm, saturating (dcgan) and latent_2, dcgan_settings, lr_*,
-batch_* (gan); from as_described three_steps, printed_rates.
+one thing at a time: from as_code one_step, strided, batch_norm, saturating (dcgan) and latent_2, lr_*, batch_* (gan);
+from as_described three_steps, printed_rates. dcgan_settings and radford_settings are the GAN at the learning rate,
+beta_1 and batch of the two DCGANs.
 """
 
 from absl import flags
@@ -52,6 +53,7 @@ EXPERIMENT = experiment.Experiment(
         "as_code": {"gan": GAN_CODE, "dcgan": DCGAN_CODE},
         "latent_2": {"gan": GAN_CODE | {"latent": 2}},
         "dcgan_settings": {"gan": GAN_CODE | {"batch": 128, "learning_rate": 3e-4}},
+        "radford_settings": {"gan": GAN_CODE | {"batch": 128, "beta_1": 0.5}},
         **{f"lr_{rate:g}": {"gan": GAN_CODE | {"learning_rate": rate}} for rate in (1e-4, 4e-4)},
         **{f"batch_{size}": {"gan": GAN_CODE | {"batch": size}} for size in (50, 200)},
         "one_step": {"dcgan": DCGAN_CODE | {"d_steps": 1}},

@@ -244,7 +244,8 @@ def faces(records) -> Table | None:
 def settings(records) -> Table | None:
     """Claim 35: learning rate and batch size of the GAN around the printed setting."""
     words = {"as_code": "lr 2e-4, batch 100 (printed)", "lr_0.0001": "lr 1e-4", "lr_0.0004": "lr 4e-4",
-             "batch_50": "batch 50", "batch_200": "batch 200", "dcgan_settings": "lr 3e-4, batch 128"}  # fmt: skip
+             "batch_50": "batch 50", "batch_200": "batch 200", "dcgan_settings": "lr 3e-4, batch 128",
+             "radford_settings": "beta1 .5, batch 128"}  # fmt: skip
     metrics = ("frechet", "precision", "recall", "label_entropy_nats", "d_loss_last", "g_loss_last", "epochs_to_best")
     return table(
         "Learning rate and batch of the GAN", [*HEAD, "Fréchet", "precision", "recall", "H, nats", "d_loss", "g_loss",

@@ -1,10 +1,20 @@
 """Numbers made of the metrics of one or two runs: the same functions judge our runs and the author's own material."""
 
+import math
+import re
+
+from common.errors import UserError
+
+
+def words(text, metrics) -> str:
+    """text(*metrics), or a template, "{0[recall]:.2f} against {1[recall]:.2f}"."""
+    return text(*metrics) if callable(text) else text.format(*metrics)
+
 
 def shown(text, metrics) -> str:
-    """Words beside a number, in brackets: text(*metrics), or a template, "{0[recall]:.2f} against {1[recall]:.2f}"."""
-    words = text(*metrics) if callable(text) else text.format(*metrics)
-    return f"({words})" if words else ""
+    """`words` beside a number, in brackets."""
+    found = words(text, metrics)
+    return f"({found})" if found else ""
 
 
 QUALITY = ("border_mean", "edge_variance", "nearest_test", "precision")
@@ -102,3 +112,39 @@ def all_classes(m) -> bool:
 def partly_collapsed(m) -> bool:
     """Collapse in part: a digit is missing, or the class entropy is below 2 nats."""
     return m["classes"] < 10 or m["label_entropy_nats"] < 2.0
+
+
+def ignores_z(m) -> bool:
+    """Posterior collapse: the code of a test image says at most a nat (claim 27), so z cannot tell images apart."""
+    return m["test_kl_nats"] <= 1
+
+
+def over_class_mean(m) -> float:
+    """Squared error of reconstructions over that of the mean image of the class."""
+    return m["reconstruction_mse"] / m["class_mean_mse"]
+
+
+def race(a, b) -> tuple[float, float, int]:
+    """(epoch of the first, of the second, last common one) at which the Fréchet distance is within 10 % of its best.
+
+    Runs of unequal length and unequal moments: both are cut to the epochs at which both were measured.
+    """
+    found = [{int(name[14:]): m[name] for name in m if re.fullmatch(r"frechet_after_\d+", name)} for m in (a, b)]
+    common = sorted(set(found[0]) & set(found[1]))
+    if not common:
+        raise UserError("records without Fréchet distances at common epochs; run their commands again")
+    best = [min(each[epoch] for epoch in common) for each in found]
+    near = ([e for e in common if each[e] <= 1.1 * least] for each, least in zip(found, best, strict=True))
+    first, second = ((epochs or [math.inf])[0] for epochs in near)  # infinity: the distances are no numbers
+    return first, second, common[-1]
+
+
+def faster(a, b) -> bool:
+    """Whether the first run is near its best in fewer epochs."""
+    first, second, _ = race(a, b)
+    return first < second
+
+
+def race_shown(a, b) -> str:
+    """The two epochs, and how far both runs are looked at."""
+    return "{} against {} epochs, of the first {}".format(*race(a, b))
