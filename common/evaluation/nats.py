@@ -82,6 +82,19 @@ def bound(game, bits, draws=10, seed=1) -> dict[str, np.ndarray]:
     return over_batches(terms, image, fitting_chunk(working_set(terms, *one), BATCH, "images"))
 
 
+def quick(game, bits, seed=1) -> np.ndarray:
+    """Exact, or the bound from two draws, [N]: to choose among states, or to compare two copies of a model."""
+    return bound(game, bits, 2, seed)["bound"] if has_latent(game) else exact(game, bits)
+
+
+def cost_of_precision(trained, copy, bits, seed=1) -> float:
+    """Mean nats by which `copy`, the float32 one, is worse on some images than `trained` in its own precision.
+
+    Weights trained with bfloat16 products adapt to their rounding; what is reported is of the float32 copy.
+    """
+    return float(np.mean(quick(copy, bits, seed) - quick(trained, bits, seed)))
+
+
 def importance(game, bits, numbers, draws, chunk=10, seed=1) -> Growth:
     """log p(x) of the images `numbers` of the test set, by `draws` draws of q(z|x); also from fewer draws.
 

@@ -8,11 +8,6 @@ import numpy as np
 from common.evaluation.nats import bound, exact, has_latent, importance, standard_error
 
 
-def quick(game, bits, seed=1) -> np.ndarray:
-    """Exact, or the bound from two draws, [N]: to choose among states."""
-    return bound(game, bits, 2, seed)["bound"] if has_latent(game) else exact(game, bits)
-
-
 def spread_out(count, total) -> np.ndarray:
     """`count` different numbers of `total` images, at equal distances."""
     return np.arange(min(count, total)) * total // min(count, total)

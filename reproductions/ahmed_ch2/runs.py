@@ -5,12 +5,13 @@ import numpy as np
 from common import data, experiment
 from common.data.binary import BinaryImages, binary_images, drawn
 from common.data.images import Images
+from common.evaluation import nats
 from common.evaluation.judge import Judge, train_judge
 from common.models import pixels
 from common.nets.precision import precision
 from common.training.checkpoints import LastStates
 from common.training.fit import fit
-from reproductions.ahmed_ch2 import evaluation, samples
+from reproductions.ahmed_ch2 import samples
 
 FLAGS = experiment.FLAGS
 
@@ -65,10 +66,12 @@ def trained(settings, net, bits: BinaryImages, work, **arguments):
         program_steps=min(every, 20), jit=settings.jit, callbacks=[last],
     )  # fmt: skip
     pixels.use_average(game)
-    if settings["precision"] != "float32":  # likelihoods are evaluated in full precision
-        trained_weights, game = game.get_weights(), build()
-        game.set_weights(trained_weights)
     notes = {"training_seconds": f"{sum(log['seconds']):.0f}"}
+    if settings["precision"] != "float32":  # likelihoods are evaluated in full precision
+        as_trained, game = game, build()
+        game.set_weights(as_trained.get_weights())
+        cost = nats.cost_of_precision(as_trained, game, samples.spread(bits.test, 500), settings.seed)
+        notes["float32"] = f"{cost:+.3f} nats against {settings['precision']}, same weights, 500 test images"
     if settings["states"] > 1:
         validation = samples.spread(bits.validation, settings["validation_images"])
         notes["state"] = choose(game, last.paths(), validation, settings.seed)
@@ -85,7 +88,7 @@ def choose(game, paths, validation, seed) -> str:
         game.load_weights(path)
         pixels.use_average(game)
         if int(game.steps_done.value) >= getattr(game, "warm_up", 0):
-            found[path] = evaluation.quick(game, validation, seed).mean()
+            found[path] = nats.quick(game, validation, seed).mean()
     best = min(found or {paths[-1]: np.nan}, key=found.get)
     game.load_weights(best)
     pixels.use_average(game)

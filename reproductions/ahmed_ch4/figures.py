@@ -88,7 +88,7 @@ def curves(scores, path: str | Path, wanted=(0, 1, 2, 7)) -> Path | None:
                 positive = arrays["label"] == digit
                 (handles[label],) = axis.plot(*curve(arrays[name], positive), line, color=colour, label=label, lw=1.5)
                 handles["guessing"] = axis.axhline(100 * positive.mean(), color="#888888", lw=1)
-            axis.set(title=f"digit {digit}", xlabel="recall, %", xlim=(0, 100), ylim=(0, 102))
+            axis.set(title=f"digit {digit}", xlabel="recall, %", xlim=(0, 100), ylim=(0, 102), xticks=(0, 40, 80))
         axes[0, 0].set_ylabel("precision, %")
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), fontsize=9)
         return save_figure(figure, path, "Precision and recall of the held-out digit, per cent.")

@@ -12,8 +12,9 @@ from absl import flags
 
 from common import experiment
 from common.data.binarise import own_draw
+from common.data.binary import drawn
 from common.errors import UserError
-from common.evaluation import detection
+from common.evaluation import detection, nats
 from common.models.pixels import adam
 from common.nets.precision import precision
 from common.training.checkpoints import LastStates
@@ -27,7 +28,7 @@ FLAGS = flags.FLAGS
 
 # Chapter 2's nets and its released code's training; the depth is not given. cpu: shorter, narrower, rate falling to 0.
 PIXELS = {
-    "iterations": 200_000, "batch": 100, "learning_rate": 1e-3, "decay": False, "binarisation": "dynamic",
+    "iterations": 200_000, "batch": 100, "learning_rate": 1e-3, "decay": False,
     "precision": "float32", "binarisations": 8, "width": 32, "filter_size": 5,
 }  # fmt: skip
 PIXELVAE = {"layers": 4, "latent": 64, "upsample": True, "warm_up": 10_000}
@@ -122,8 +123,7 @@ def run_pixels(settings, images, work):
 
     def build():
         optimizer = adam(settings["learning_rate"], steps if settings["decay"] else 0)
-        net = models.PIXELS[settings.model]
-        return net(held_out.train, binarisation=settings["binarisation"], optimizer=optimizer, **sizes)
+        return models.PIXELS[settings.model](held_out.train, binarisation="dynamic", optimizer=optimizer, **sizes)
 
     with precision(settings["precision"]):
         game = settings.build(build)
@@ -131,13 +131,15 @@ def run_pixels(settings, images, work):
         game, steps=steps, batch=settings["batch"], seed=settings.seed, work=work, epoch_steps=min(steps, 500),
         jit=settings.jit,
     )  # fmt: skip
-    found = scores.pixel_scores(in_float32(game, build), images.test, settings, settings.seed)
+    copy = in_float32(game, build)
+    found = scores.pixel_scores(copy, images.test, settings, settings.seed)
     headline, name = ("nll", "nll") if "nll" in found else ("elbo", "nll_bound")
     exact, rest = headline == "nll", images.test_labels != settings.key["held_out"]
     metrics = detected(found, headline, images, settings) | {
         f"{name}_rest_nats": found[headline][rest].mean(),
         f"{name}_held_out_nats": found[headline][~rest].mean(),
         "train_nats": log["pixelcnn" if exact else "negative_elbo"][-1],
+        "float32_cost_nats": nats.cost_of_precision(game, copy, drawn(images.test[::20], settings.seed)),
     }
     if not exact:
         parts = {"kl": found["kl"], "reconstruction": found["elbo"] - found["kl"]}
@@ -145,13 +147,11 @@ def run_pixels(settings, images, work):
         metrics["nll_estimate_rest_nats"] = found["importance"][rest].mean()
         metrics["kl_rest_nats"] = found["kl"][rest].mean()
     return experiment.Outcome(
-        metrics,
-        found | {"label": images.test_labels},
+        metrics, found | {"label": images.test_labels}, steps=steps,
         evaluator="exact" if exact else f"ELBO, {settings['elbo_samples']} posterior samples",
-        steps=steps,
         binarisation="dynamic in training; one own draw of the test set",
         split=f"test set, class {settings.key['held_out']} against the rest",
-    )
+    )  # fmt: skip
 
 
 def run_dcgan(settings, images, work):
