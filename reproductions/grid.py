@@ -19,7 +19,7 @@ BOTH, SEEDS = ["as_described", "as_code"], [1, 2, 3]
 
 @dataclass(frozen=True)
 class Run:
-    """One run: one line of the command line, one record. threads: cores it can use."""
+    """One run: one line of the command line, one record."""
 
     scale: str
     text: str
@@ -29,7 +29,6 @@ class Run:
     seed: int = 1
     key: dict = field(default_factory=dict)
     dataset: str = ""
-    threads: int = 2
 
     @property
     def script(self):
@@ -50,12 +49,12 @@ class Run:
         return " ".join(["python", self.script, *flags])
 
 
-def each(scale, experiment, models, variants=("as_described",), seeds=(1,), dataset="", threads=2, **key):
+def each(scale, experiment, models, variants=("as_described",), seeds=(1,), dataset="", **key):
     """Every combination of models, variants, key values and seeds of experiment "text/name", as a list of runs."""
     text, name = experiment.split("/")
-    dataset, threads = dataset or DATASETS[scale], 1 if scale == "smoke" else threads
+    dataset = dataset or DATASETS[scale]
     return [
-        Run(scale, text, name, model, variant, seed, dict(zip(key, values, strict=True)), dataset, threads)
+        Run(scale, text, name, model, variant, seed, dict(zip(key, values, strict=True)), dataset)
         for model, variant, *values, seed in itertools.product(models, variants, *key.values(), seeds)
     ]
 
@@ -64,13 +63,13 @@ def exact(scale, seeds):
     """Formulas and statistics: the same work at every scale, and no training, or one of seconds."""
     cifar = "digits" if scale == "smoke" else "cifar10"
     return [
-        *each(scale, "ahmed_ch4/formulas", ["formulas"], threads=1),
-        *each(scale, "ahmed_ch4/cifar_images", ["images"], dataset=cifar, threads=1),
-        *each(scale, "doersch/formulas", ["formulas"], seeds=seeds, dataset="digits", threads=1),
-        *each(scale, "doersch/appendix", ["construction"], dataset="digits", threads=1),
-        *each(scale, "doersch/distances", ["pixels"], threads=1),
-        *each(scale, "guo/formulas", ["formulas"], seeds=seeds, dataset="digits", threads=1),
-        *each(scale, "guo/published", PUBLISHED, dataset="digits", threads=1),
+        *each(scale, "ahmed_ch4/formulas", ["formulas"]),
+        *each(scale, "ahmed_ch4/cifar_images", ["images"], dataset=cifar),
+        *each(scale, "doersch/formulas", ["formulas"], seeds=seeds, dataset="digits"),
+        *each(scale, "doersch/appendix", ["construction"], dataset="digits"),
+        *each(scale, "doersch/distances", ["pixels"]),
+        *each(scale, "guo/formulas", ["formulas"], seeds=seeds, dataset="digits"),
+        *each(scale, "guo/published", PUBLISHED, dataset="digits"),
     ]
 
 
@@ -104,7 +103,7 @@ def cpu():
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], seeds=SEEDS, held_out=[0, 2]),
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], held_out=[1, *range(3, 10)]),
         *each("cpu", "ahmed_ch4/ood", ["pixelvae", "pixelcnn"], held_out=digits),
-        *each("cpu", "ahmed_ch4/ood", ["trivial"], threads=1, held_out=digits),
+        *each("cpu", "ahmed_ch4/ood", ["trivial"], held_out=digits),
         *exact("cpu", SEEDS),
         *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], seeds=SEEDS),
         *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], ["as_code"]),
