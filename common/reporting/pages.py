@@ -139,7 +139,7 @@ def _claims_section(told: Told, numbers: dict[str, int]) -> str:
         found = row.measurement
         if row.verdict in (NOT_RUN, QUOTED):
             continue
-        used = [numbers[command] for command in (collapse(found.commands) if found else ())]
+        used = sorted(numbers[command] for command in (collapse(found.commands) if found else ()))
         reason = "; ".join(part for part in (stale_text(row), row.reason) if part)
         rows.append(
             [_name(row), " ".join(printed_text(row)).strip(), measured_text(row)]
