@@ -5,7 +5,7 @@ demonstration of section 3.2. Drawn from records only.
 from pathlib import Path
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from common.reporting.figures import COLOURS, plt, save_figure, style
 from common.reporting.records import select
@@ -254,7 +254,10 @@ def distances(records, results_dir, path):
             plt.close(figure)
             return
         axis.set(xlabel="epoch", ylabel="Fréchet distance, judge features", xscale="log", yscale="log")
-        axis.xaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for scale in (axis.xaxis, axis.yaxis):
+            scale.set_major_formatter("{x:g}")
+            scale.set_minor_formatter(NullFormatter())
         axis.legend(fontsize=8, ncols=2)
         caption = "Fréchet distance to the test digits by epoch, of fewer samples than in the tables; one line a seed."
         save_figure(figure, path, caption)
