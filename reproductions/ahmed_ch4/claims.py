@@ -17,6 +17,7 @@ from reproductions.ahmed_ch4.intervals import (
     median_interval,
     median_lead,
     median_lead_interval,
+    median_step,
     median_step_interval,
     smallest,
     steps,
@@ -251,8 +252,7 @@ def lettered(claim, models, function):
 MEASURES |= {
     "s4_versions": versions,
     "C01": over_digits(ALL, smallest(steps), ACROSS_MODELS, interval=weakest(steps), **TEN),
-    "C01c": over_digits(ALL, lambda *columns: min(np.median(a) - np.median(b) for a, b in zip(columns, columns[1:],
-                        strict=False)), ACROSS_MODELS, interval=median_step_interval, **BY_MEDIAN),
+    "C01c": over_digits(ALL, median_step, ACROSS_MODELS, interval=median_step_interval, **BY_MEDIAN),
     "C02": over_digits(ALL, smallest(leads), ACROSS_MODELS, interval=weakest(leads), **TEN),
     "C02c": over_digits(ALL, median_lead, ACROSS_MODELS, interval=median_lead_interval, **BY_MEDIAN),
     "C01b": over_digits(MODELS, lambda vae, dcgan: np.mean(vae - dcgan), ACROSS_MODELS, interval=difference_interval,

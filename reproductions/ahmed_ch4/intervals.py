@@ -36,15 +36,17 @@ def smallest(differences):
     return lambda *columns: min(map(np.mean, differences(columns)))
 
 
-def weakest(differences):
-    """Of several paired differences that must all be positive: the t interval over the digits that decides.
+def deciding(intervals):
+    """Of intervals that must all lie above 0: one that lies wholly below it, else the one of the lowest lower end."""
+    return min([each for each in intervals if each[1] < 0] or intervals)
 
-    One that lies wholly below 0, else the one whose lower end is lowest.
-    """
+
+def weakest(differences):
+    """Of several paired differences that must all be positive: the t interval over the digits that decides."""
 
     def interval(columns, _):
         found = [t_interval(each) for each in differences(columns)]
-        return min([each for each in found if each[1] < 0] or found)
+        return deciding(found)
 
     return interval
 
@@ -57,10 +59,15 @@ def median_lead(first, *others):
 def median_lead_interval(columns, _):
     """Of the intervals of the first median minus another's, the one that decides."""
     found = [median_interval((columns[0], other), None) for other in columns[1:]]
-    return min([each for each in found if each[1] < 0] or found)
+    return deciding(found)
+
+
+def median_step(*columns):
+    """The smallest fall of the median from one column to the next."""
+    return min(np.median(a) - np.median(b) for a, b in zip(columns, columns[1:], strict=False))
 
 
 def median_step_interval(columns, _):
     """Of the intervals of a median minus the next one, the one that decides."""
     found = [median_interval(pair, None) for pair in zip(columns, columns[1:], strict=False)]
-    return min([each for each in found if each[1] < 0] or found)
+    return deciding(found)
