@@ -6,17 +6,14 @@ A script has an `Experiment`, a function of Settings, Images and a work folder t
 """
 
 import ast
-import contextlib
 import dataclasses
 import datetime
 import errno
-import fcntl
 import hashlib
 import math
 import pathlib
 import shlex
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 
@@ -29,7 +26,7 @@ from absl import app, flags
 
 from common import data, machine
 from common.errors import UserError
-from common.reporting import names, records
+from common.reporting import files, names, records
 from common.training import fit, strategy
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -48,7 +45,9 @@ flags.DEFINE_multi_string("set", [], "Change a setting: --set latent=10. May be 
 flags.DEFINE_string("data_dir", None, "Folder with data sets; default: the environment variable REPRO_DATA.")
 flags.DEFINE_string("work_dir", None, "Folder for checkpoints and logs; default: runs/<scale>.")
 flags.DEFINE_string(
-    "results_dir", None, "Folder for records; default: results/, or runs/smoke/results/ at smoke scale."
+    "results_dir",
+    None,
+    "Folder for records; default: results/; runs/smoke/results/ at smoke scale; runs/changed/results/ with --set.",
 )
 flags.DEFINE_string("jit", "auto", "auto: XLA where it pays; on; off; eager: plain Python, for debugging.")
 flags.DEFINE_string("strategy", "single", "single, mirrored (devices of one machine) or multi_worker (TF_CONFIG).")
@@ -186,14 +185,22 @@ def integers(flag: str, values):
 
 
 def results_dir() -> pathlib.Path:
-    """Where records go: --results_dir, else runs/smoke/results at smoke scale and results/ otherwise."""
-    default = ROOT / "runs/smoke/results" if FLAGS.scale == "smoke" else ROOT / "results"
-    return pathlib.Path(FLAGS.results_dir) if FLAGS.results_dir else default
+    """Where records go: --results_dir, else results/; what makes none of its rows (smoke scale, --set) below runs/."""
+    if FLAGS.results_dir:
+        return pathlib.Path(FLAGS.results_dir)
+    if FLAGS.scale == "smoke":
+        return ROOT / "runs/smoke/results"
+    return ROOT / "runs/changed/results" if FLAGS.set else ROOT / "results"
 
 
 def work_root() -> pathlib.Path:
-    """Where checkpoints, logs and judges of this scale lie."""
+    """Where checkpoints and logs of this scale lie."""
     return pathlib.Path(FLAGS.work_dir) if FLAGS.work_dir else ROOT / "runs" / FLAGS.scale
+
+
+def judges_dir() -> pathlib.Path:
+    """Where judges lie: one for all scales."""
+    return (pathlib.Path(FLAGS.work_dir) if FLAGS.work_dir else ROOT / "runs") / "judges"
 
 
 def execute(experiment: Experiment, run: Callable, wanted: Settings) -> records.Record:
@@ -212,10 +219,10 @@ def execute(experiment: Experiment, run: Callable, wanted: Settings) -> records.
             print(f"{wanted.name}: already in {path}", flush=True)
             return old
         print(f"{wanted.name}: made by other {'code (' + ', '.join(stale) + ')' if stale else 'settings'}", flush=True)
-    writable(path.parent)
+    files.writable(path.parent)
     work = work_root() / wanted.text / wanted.experiment / wanted.name / trained_by(experiment, wanted, code)
     work = strategy.folder(work, wanted.strategy)
-    with locked(work):
+    with files.locked(work):
         print(f"{wanted.name}: started, work in {work}", flush=True)
         images = data.load(wanted.dataset, FLAGS.data_dir)
         keras.utils.clear_session()  # names, and with them checkpoints, do not depend on what ran before
@@ -239,15 +246,6 @@ def trained_by(experiment: Experiment, wanted: Settings, code: dict) -> str:
     return hashlib.sha256(repr((trained, options)).encode()).hexdigest()[:16]
 
 
-def writable(folder: pathlib.Path):
-    """Raises UserError, before any training, if records cannot be written into `folder`."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise UserError(f"cannot write in {folder}: {error.strerror}; choose another with --results_dir") from error
-
-
 def as_json(wanted: Settings) -> dict:
     """The settings as they stand in a record."""
     fields = ("model", "variant", "scale", "dataset", "seed")
@@ -256,10 +254,10 @@ def as_json(wanted: Settings) -> dict:
 
 
 def _record(experiment, wanted, images, outcome, code, seconds):
-    files, hashes = {}, {}
+    paths, hashes = {}, {}
     if outcome.arrays and strategy.is_chief(wanted.strategy):
-        files["scores"] = f"scores/{wanted.text}/{wanted.experiment}/{wanted.name}.npz"
-        hashes["scores"] = records.save_scores(results_dir() / files["scores"], **outcome.arrays)
+        paths["scores"] = f"scores/{wanted.text}/{wanted.experiment}/{wanted.name}.npz"
+        hashes["scores"] = records.save_scores(results_dir() / paths["scores"], **outcome.arrays)
     return records.Record(
         text=wanted.text,
         experiment=wanted.experiment,
@@ -274,7 +272,7 @@ def _record(experiment, wanted, images, outcome, code, seconds):
             "split": outcome.split,
         },
         evaluator=outcome.evaluator,
-        files=files,
+        files=paths,
         sha256=hashes,
         code=code,
         command=command(experiment, wanted),
@@ -296,24 +294,6 @@ def command(experiment: Experiment, wanted: Settings) -> str:
         parts.append(f"--variant={wanted.variant}")
     parts += [f"--set={k}={wanted.options[k]}" for k in wanted.changed]
     return " ".join(shlex.quote(p) for p in [*parts, f"--seed={wanted.seed}"])
-
-
-@contextlib.contextmanager
-def locked(work: pathlib.Path):
-    """Holds folder `work` alone; raises UserError if it cannot be written or another process holds it."""
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        file = open(work / "lock", "w")  # noqa: SIM115 (held until the run ends)
-    except OSError as error:
-        raise UserError(
-            f"cannot write in work folder {work}: {error.strerror}; choose another with --work_dir"
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"another process works in {work}; wait for it or choose another --work_dir") from error
-        yield
 
 
 def main(function: Callable):

@@ -1,10 +1,12 @@
-"""Files that are either whole or not there: atomic writes, small deterministic arrays, hashes."""
+"""Files that are either whole or not there: atomic writes, small deterministic arrays, hashes, locks."""
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import os
 import secrets
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -118,3 +120,30 @@ def load_scores(path: str | Path) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in sorted(archive.files)}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"cannot read {path}: {error}; delete it and run the record's command again") from error
+
+
+def writable(folder: Path):
+    """Raises UserError, before any training, if records cannot be written into `folder`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError(f"cannot write in {folder}: {error.strerror}; choose another with --results_dir") from error
+
+
+@contextlib.contextmanager
+def locked(work: Path):
+    """Holds folder `work` alone; raises UserError if it cannot be written or another process holds it."""
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        file = open(work / "lock", "w")  # noqa: SIM115 (held until the run ends)
+    except OSError as error:
+        raise UserError(
+            f"cannot write in work folder {work}: {error.strerror}; choose another with --work_dir"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise UserError(f"another process works in {work}; wait for it or choose another --work_dir") from error
+        yield

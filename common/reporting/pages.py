@@ -13,7 +13,7 @@ from common.reporting.files import write_atomic
 from common.reporting.records import Record
 from common.reporting.rooms import Row, Told
 from common.reporting.tables import Table, duration, escape, short, with_spread
-from common.reporting.verdicts import NOT_RUN, QUOTED, VERDICTS
+from common.reporting.verdicts import FAILS, NOT_RUN, QUOTED, VERDICTS
 
 BEGIN, END = "<!-- overview:begin -->", "<!-- overview:end -->"
 CLAIMS_COLUMNS = (
@@ -122,6 +122,7 @@ def text_page(told: Told, folder: Path) -> str:
     summary = " · ".join(f"{word} {count}" for word, count in counts(told.rows).items() if count)
     sections = [
         f"# {escape(told.room.title)}\n\n{len(told.rows)} claims: {summary}\n",
+        _fails_section(told),
         _claims_section(told, numbers),
         _files_section(folder),
         _cost_table(told.records).markdown("##") if told.records else "",
@@ -129,6 +130,18 @@ def text_page(told: Told, folder: Path) -> str:
         _commands_section(numbers),
     ]
     return "\n".join(section for section in sections if section)
+
+
+def _fails_section(told: Told) -> str:
+    """The findings first: every claim that fails, in one line; the table below has the rest of its row."""
+    lines = []
+    for row in told.rows:
+        if row.verdict == FAILS:
+            printed = " ".join(printed_text(row)).strip()
+            reason = "; ".join(part for part in (stale_text(row), row.reason) if part)
+            numbers = f"{f'printed {printed}, ' if printed else ''}measured {measured_text(row)}"
+            lines.append(f"- **{escape(_name(row))}**: {escape(numbers)}; {escape(reason)}\n")
+    return "## What fails\n\n" + "".join(lines) if lines else ""
 
 
 def _claims_section(told: Told, numbers: dict[str, int]) -> str:

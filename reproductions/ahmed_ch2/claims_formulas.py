@@ -11,8 +11,9 @@ def formula(*metrics, function=lambda values: values[0], text="", least=1, **fie
     """
 
     def found(records) -> Measurement | None:
-        chosen = [r for r in select(records, experiment="formulas") if "--set=" not in r.command]
-        chosen = sorted(chosen, key=lambda r: (r.data["name"] != "mnist", r.data["name"], r.seed))
+        chosen = sorted(
+            select(records, experiment="formulas"), key=lambda r: (r.data["name"] != "mnist", r.data["name"], r.seed)
+        )
         chosen = [r for r in chosen if r.data["name"] == chosen[0].data["name"]]
         if not chosen:
             return None

@@ -14,6 +14,7 @@ from absl import flags
 from common import experiment
 from common.errors import UserError
 from common.evaluation import nats
+from common.evaluation.judge import train_judge
 from reproductions.ahmed_ch2 import models, runs, samples
 
 flags.DEFINE_enum("model", "conditional", ["conditional"], "There is one: conditional.")
@@ -44,7 +45,7 @@ def run(settings, images, work):
     if images.train_labels is None:
         raise UserError(f"data set '{images.name}' has no labels to condition on: choose --dataset=mnist")
     bits = runs.bits_of(images, settings)
-    judge = runs.judge_of(runs.labelled(images))
+    judge = train_judge(runs.labelled(images), experiment.judges_dir())
     net = functools.partial(models.GatedPixelCNN, labels=bits.train_labels)
     game, _, notes = runs.trained(settings, net, bits, work)
     wanted = np.repeat(np.arange(game.classes), settings["per_class"])

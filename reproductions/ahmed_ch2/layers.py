@@ -14,6 +14,7 @@ from absl import flags
 from common import experiment
 from common.errors import UserError
 from common.evaluation import nats
+from common.evaluation.judge import train_judge
 from reproductions.ahmed_ch2 import codes, evaluation, models, runs, samples
 
 flags.DEFINE_list("model", ["pixelvae", "pixelcnn"], "pixelvae, pixelcnn.")
@@ -64,7 +65,7 @@ def plain_vae(images, filter_size, **arguments):
 def run(settings, images, work):
     """Trains one net and measures it: nats, its draws, and what its latents say about the class."""
     bits, digits = runs.bits_of(images, settings), runs.labelled(images)
-    judge = runs.judge_of(digits)
+    judge = train_judge(digits, experiment.judges_dir())
     game, log, notes = runs.trained(settings, net(settings.model, settings.key["layers"]), bits, work)
     metrics, arrays = evaluation.likelihoods(game, bits.test, settings, settings.seed)
     drawn = samples.draws(game, settings["samples"], settings.seed)

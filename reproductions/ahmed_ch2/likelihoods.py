@@ -14,6 +14,7 @@ from absl import flags
 
 from common import experiment
 from common.evaluation import nats
+from common.evaluation.judge import train_judge
 from reproductions.ahmed_ch2 import evaluation, models, runs, samples, sizes
 
 flags.DEFINE_list(
@@ -84,7 +85,7 @@ EXPERIMENT = experiment.Experiment(
 def run(settings, images, work):
     """Trains one row and measures it on the test images."""
     bits = runs.bits_of(images, settings)
-    judge = runs.judge_of(runs.labelled(images))
+    judge = train_judge(runs.labelled(images), experiment.judges_dir())
     game, log, notes = runs.trained(settings, NETS[settings.model], bits, work)
     metrics, arrays = evaluation.likelihoods(game, bits.test, settings, settings.seed)
     drawn = samples.draws(game, settings["samples"], settings.seed)

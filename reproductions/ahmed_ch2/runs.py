@@ -6,9 +6,8 @@ from common import data, experiment
 from common.data.binary import BinaryImages, binary_images, drawn
 from common.data.images import Images
 from common.evaluation import nats
-from common.evaluation.judge import Judge, train_judge
 from common.models import pixels
-from common.nets.precision import precision
+from common.nets.precision import in_float32, precision
 from common.training.checkpoints import LastStates
 from common.training.fit import fit
 from reproductions.ahmed_ch2 import samples
@@ -68,8 +67,7 @@ def trained(settings, net, bits: BinaryImages, work, **arguments):
     pixels.use_average(game)
     notes = {"training_seconds": f"{sum(log['seconds']):.0f}"}
     if settings["precision"] != "float32":  # likelihoods are evaluated in full precision
-        as_trained, game = game, build()
-        game.set_weights(as_trained.get_weights())
+        as_trained, game = game, in_float32(game, build)
         cost = nats.cost_of_precision(as_trained, game, samples.spread(bits.test, 500), settings.seed)
         notes["float32"] = f"{cost:+.3f} nats against {settings['precision']}, same weights, 500 test images"
     if settings["states"] > 1:
@@ -102,12 +100,6 @@ def labelled(images: Images) -> Images:
         f"{grey.name}_own_draw", drawn(grey.train, 1), drawn(grey.test, 1), grey.train_labels, grey.test_labels,
         source=f"one own draw of: {grey.source}", stand_in=grey.stand_in,
     )  # fmt: skip
-
-
-def judge_of(digits: Images) -> Judge:
-    """A classifier of binary digits, one for all records below the same work folder."""
-    root = experiment.work_root() if FLAGS.work_dir else experiment.ROOT / "runs"
-    return train_judge(digits, root / "judges")
 
 
 def parameters(game) -> int:

@@ -14,7 +14,7 @@ def formula(*metrics, function=max, **fields):
     """Measure of `function` over metrics of formulas.py; no data set of the text is meant, so none is a stand-in."""
 
     def found(records) -> Measurement | None:
-        chosen = [r for r in select(records, experiment="formulas") if "--set=" not in r.command]
+        chosen = select(records, experiment="formulas")
         first = chosen[0].metrics if chosen else {}
         more = {k: v(first) if callable(v) and first else v for k, v in fields.items()}
         return measure(

@@ -16,7 +16,7 @@ from common.data.binary import drawn
 from common.errors import UserError
 from common.evaluation import detection, nats
 from common.models.pixels import adam
-from common.nets.precision import precision
+from common.nets.precision import in_float32, precision
 from common.training.checkpoints import LastStates
 from common.training.fit import fit
 from reproductions.ahmed_ch4 import baselines, models, scores
@@ -205,13 +205,6 @@ def run_trivial(settings, images, work):
         binarisation="one own draw of the training and test set; grey for edges and compressed length",
         split=f"test set, class {settings.key['held_out']} against the rest",
     )
-
-
-def in_float32(game, build):
-    """A float32 copy of a trained game: likelihoods and logits are evaluated in full precision."""
-    copy = build()
-    copy.set_weights(game.get_weights())
-    return copy
 
 
 def detected(found, headline, images, settings):

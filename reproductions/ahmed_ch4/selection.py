@@ -4,19 +4,17 @@ import numpy as np
 
 from common.reporting.claims import Measurement
 from common.reporting.records import Record, select
+from common.reporting.rooms import SCALES
 
 DIGITS = range(10)
-SCALES = ("paper", "cpu", "smoke")
 
 
 def table(records, model: str, scale: str) -> dict[tuple[int, int], Record]:
     """{(seed, held-out digit): record} of one model as described at one scale, on MNIST if it is there.
 
-    All with the same settings: runs with --set do not count; of records from before and after a change of the defaults,
-    the more numerous do.
+    All with the same settings: of records from before and after a change of the defaults, the more numerous count.
     """
-    found = select(records, experiment="ood", model=model, variant="as_described")
-    found = [r for r in found if "--set=" not in r.command and r.scale == scale]
+    found = select(records, experiment="ood", model=model, variant="as_described", scale=scale)
     options = [r.settings["options"] for r in found]
     found = [r for r in found if r.settings["options"] == max(options, key=options.count)]
     names = sorted({r.data["name"] for r in found}, key=lambda name: (name != "mnist", name))

@@ -97,15 +97,10 @@ def trained(settings, images, work):
     return net, log, steps
 
 
-def judge_of(images):
-    """The judge of the data set, one for all records below the same work folder."""
-    return train_judge(images, (experiment.work_root() if FLAGS.work_dir else experiment.ROOT / "runs") / "judges")
-
-
 def run_vae(settings, images, work):
     """Section 4.1: the bound on grey and binary digits, log P(X) by Q and by the prior, samples, lines through z."""
     net, log, steps = trained(settings, images, work)
-    judge, count, seed = judge_of(images), settings["scored"], settings.seed
+    judge, count, seed = train_judge(images, experiment.judges_dir()), settings["scored"], settings.seed
     bits = own_draw(images.test, 1)[:count] * np.uint8(255)  # the same for every run: trainings are compared on it
     soft = {"test": images.test, "train": images.train[:10_000]}
     metrics = {
@@ -133,7 +128,7 @@ def run_vae(settings, images, work):
 def run_completion(settings, images, work):
     """Section 5: losses, blur, sharpness, the judge's confidence, the spread of completions, and Fig. 8."""
     net, log, steps = trained(settings, images, work)
-    judge, count, seed = judge_of(images), settings["scored"], settings.seed
+    judge, count, seed = train_judge(images, experiment.judges_dir()), settings["scored"], settings.seed
     test, metrics = completions.overfit(net, images, 10_000, seed)
     metrics |= completions.appearance(net, images, test, judge)
     metrics["squared_error_scored"] = test["squared_error"][:count].mean()

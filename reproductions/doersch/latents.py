@@ -56,7 +56,7 @@ def run(settings, images, work):
     metrics |= {f"train_{name}_nats": log[name][-1] for name in ("negative_elbo", "cross_entropy", "kl")}
     metrics |= likelihoods.active_units(*likelihoods.posteriors(net, images.test))
     metrics |= {"live_units_before": live_before, "decoder_units": net.decoder.get_layer("decode4").units}
-    judge = train_judge(images, (experiment.work_root() if FLAGS.work_dir else experiment.ROOT / "runs") / "judges")
+    judge = train_judge(images, experiment.judges_dir())
     drawn = samples.prior_samples(net, settings["samples"], settings.seed)
     metrics |= samples.quality(drawn, images.test, judge)
     arrays = {"samples": np.rint(255 * drawn[:20, :, :, 0]).astype(np.uint8)}

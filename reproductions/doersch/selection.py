@@ -1,8 +1,7 @@
 """Which records of trained networks stand for a net: the same choice for claims and figures."""
 
+from common.reporting.rooms import SCALES
 from reproductions.doersch.claims_formulas import own_data
-
-SCALES = ("paper", "cpu", "smoke")
 
 
 def chosen(records, **match) -> list:

@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from common.reporting.records import Record, select
+from common.reporting.rooms import SCALES
 from common.reporting.tables import Table
 from reproductions.doersch import figures, figures_networks
 from reproductions.doersch.laws import SMOOTH_LAWS
-
-SCALES = ("paper", "cpu", "smoke")
 
 
 def make(records: list[Record], results_dir: str | Path) -> None:
@@ -27,8 +26,7 @@ def make(records: list[Record], results_dir: str | Path) -> None:
 def first(records, **match) -> Record | None:
     """The record at the largest scale, the text's own data before stand-ins, the lowest seed; None without records."""
     found = select(records, **match)
-    order = {scale: place for place, scale in enumerate(SCALES)}
-    return min(found, key=lambda r: (order[r.scale], bool(r.stand_in), r.data["name"], r.seed), default=None)
+    return min(found, key=lambda r: (SCALES.index(r.scale), bool(r.stand_in), r.data["name"], r.seed), default=None)
 
 
 def appendix_table(record: Record) -> Table:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from common.reporting.records import Record, load_scores, select
+from common.reporting.rooms import SCALES
 from reproductions.guo import author
 
-SCALES = ("paper", "cpu", "smoke")
 GAN, DCGAN, RADFORD = "gan/gan/as_code", "gan/dcgan/as_code", "gan/dcgan/as_described"
 VAE, VAE_TEXT = "vae/vae/as_code", "vae/vae/as_text"
 CVAE, BAO = "cvae_gan/cvae_gan/as_code", "cvae_gan/cvae_gan/as_described"
@@ -21,15 +21,10 @@ ENOUGH = {"dcgan": 40, "cvae_gan": 50, "faces": 20}
 STARTED = 5  # epochs below which a lack of variety may be that of a network that has not learned yet
 
 
-def plain(records) -> list[Record]:
-    """Records of settings that --set has not changed."""
-    return [r for r in records if "--set=" not in r.command]
-
-
 def of_net(records, net: str) -> list[Record]:
-    """Records of "script/model/variant" by seed: on MNIST, else on the first data set by name; without --set."""
+    """Records of "script/model/variant" by seed: on MNIST, else on the first data set by name."""
     experiment, model, variant = net.split("/")
-    found = plain(select(records, experiment=experiment, model=model, variant=variant))
+    found = select(records, experiment=experiment, model=model, variant=variant)
     names = sorted({r.data["name"] for r in found}, key=lambda name: (name != "mnist", name))
     return sorted((r for r in found if r.data["name"] == names[0]), key=lambda r: r.seed)
 

@@ -3,14 +3,13 @@
 from common.reporting.claims import Measurement, measure
 from common.reporting.records import select
 from reproductions.guo import values
-from reproductions.guo.chosen import plain
 
 
 def formula(*metrics, function=max, text=None, **fields):
     """Measure of `function` over metrics of formulas.py; no image is used, so no data set is a stand-in."""
 
     def found(records) -> Measurement | None:
-        chosen = plain(select(records, experiment="formulas"))
+        chosen = select(records, experiment="formulas")
         shown = f"({text.format(**chosen[0].metrics)})" if text and chosen else ""
         return measure(
             chosen, lambda r: function([r.metrics[m] for m in metrics]), stand_in="", exact=True, text=shown, **fields
@@ -26,7 +25,7 @@ def published(value, *runs, text="", undecided=""):
     """
 
     def found(records) -> Measurement | None:
-        chosen = [next(iter(plain(select(records, experiment="published", model=run))), None) for run in runs]
+        chosen = [next(iter(select(records, experiment="published", model=run)), None) for run in runs]
         if None in chosen:
             return None
         metrics = [r.metrics for r in chosen]

@@ -12,7 +12,8 @@ import numpy as np
 from absl import flags
 
 from common import experiment
-from common.nets.precision import precision
+from common.evaluation.judge import train_judge
+from common.nets.precision import in_float32, precision
 from common.training.fit import fit
 from reproductions.guo import author, conditional, evaluation, models_cvae_gan, watch
 
@@ -84,8 +85,8 @@ def run(settings, images, work):
         game, steps=steps, batch=settings["batch"], seed=seed, work=work, program_steps=1, jit=settings.jit,
         callbacks=[course, at],
     )  # fmt: skip
-    game = evaluation.in_float32(lambda: build(settings, images), game)
-    judge = evaluation.judge_of(images)
+    game = in_float32(game, lambda: build(settings, images))
+    judge = train_judge(images, experiment.judges_dir())
     z, labels = evaluation.normal(settings["samples"], game.latent, seed), np.arange(settings["samples"]) % game.classes
     code = np.eye(game.classes, dtype=np.float32)[labels]
     figures = settings.variant in ("as_code", "as_described")

@@ -5,16 +5,12 @@ Pictures are float32 [N, H, W, C] in [0, 1]. Classes and features are a judge's.
 
 import contextlib
 
-import keras
 import numpy as np
 import tensorflow as tf
-from absl import flags
 from scipy import stats
 
-from common import experiment
 from common.errors import UserError
 from common.evaluation import diversity, latents, texture
-from common.evaluation.judge import train_judge
 from common.evaluation.samples import frechet_distance, nearest_squared_distance, precision_recall
 from reproductions.guo import watch
 
@@ -36,12 +32,6 @@ def labelled(images, side=28):
         raise UserError(
             f"'{images.name}' has no labels, which the judge of samples needs; put each class into a folder of its own"
         )
-
-
-def judge_of(images):
-    """The judge of the data set, one for all records below the same work folder."""
-    root = experiment.work_root() if flags.FLAGS.work_dir else experiment.ROOT / "runs"
-    return train_judge(images, root / "judges")
 
 
 def floats(pixels):
@@ -245,10 +235,3 @@ def deviations(images, settings):
         if left
         else {}
     )
-
-
-def in_float32(build, trained: keras.Model):
-    """A float32 copy of a trained game: what is drawn and measured is computed in full precision."""
-    copy = build()
-    copy.set_weights(trained.get_weights())
-    return copy

@@ -20,7 +20,7 @@ from common.errors import UserError
 from common.evaluation import diversity
 from common.evaluation.judge import train_judge
 from common.evaluation.samples import frechet_distance, precision_recall
-from common.nets.precision import precision
+from common.nets.precision import in_float32, precision
 from common.training.fit import fit
 from reproductions.guo import author, evaluation, models_gan, watch
 
@@ -65,8 +65,9 @@ def features_of(images, epochs):
     """
     turned = {part: turns(getattr(images, part)) for part in ("train", "test")}
     labels = {f"{part}_labels": np.repeat(np.arange(4), len(getattr(images, part))) for part in turned}
-    root = experiment.work_root() if FLAGS.work_dir else experiment.ROOT / "runs"
-    return train_judge(Images(name=f"{images.name}, turned", **turned, **labels), root / "judges", epochs=epochs)
+    return train_judge(
+        Images(name=f"{images.name}, turned", **turned, **labels), experiment.judges_dir(), epochs=epochs
+    )
 
 
 def turns(pictures):
@@ -98,7 +99,7 @@ def run(settings, images, work):
         game, steps=epochs * epoch_steps, batch=settings["batch"], seed=seed, work=work, epoch_steps=epoch_steps,
         program_steps=1, jit=settings.jit, callbacks=[course, at],
     )  # fmt: skip
-    game = evaluation.in_float32(build, game)
+    game = in_float32(game, build)
     metrics, arrays = measured(game, at, drawn_at, images, settings)
     metrics |= evaluation.course(log, NAMES | {"D_x": "D_x", "D_Gz": "D_Gz"})
     for network in (game.discriminator, game.generator):

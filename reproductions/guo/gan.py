@@ -13,7 +13,8 @@ beta_1 and batch of the two DCGANs.
 from absl import flags
 
 from common import experiment
-from common.nets.precision import precision
+from common.evaluation.judge import train_judge
+from common.nets.precision import in_float32, precision
 from common.training.fit import fit
 from reproductions.guo import author, evaluation, models_gan, watch
 
@@ -84,14 +85,14 @@ def trained(settings, images, work):
         game, steps=steps, batch=settings["batch"], seed=settings.seed, work=work, jit=settings.jit,
         program_steps=1, callbacks=[course, at],
     )  # fmt: skip
-    return evaluation.in_float32(build, game), log, steps, course, at
+    return in_float32(game, build), log, steps, course, at
 
 
 def run(settings, images, work):
     """Losses, samples on the way and at the end, their quality by the judge, and the latent space."""
     evaluation.labelled(images)
     game, log, steps, course, at = trained(settings, images, work)
-    judge, seed = evaluation.judge_of(images), settings.seed
+    judge, seed = train_judge(images, experiment.judges_dir()), settings.seed
     z = evaluation.normal(settings["samples"], game.latent, seed)
     metrics, arrays = evaluation.on_the_way(
         game, at, (z,), images, judge, settings, grids=settings.variant in ("as_code", "as_described")

@@ -14,6 +14,7 @@ from scipy import stats
 
 from common import experiment
 from common.evaluation import latents
+from common.evaluation.judge import train_judge
 from common.training.fit import fit
 from reproductions.guo import author, evaluation, models_vae, watch
 
@@ -87,7 +88,7 @@ def run(settings, images, work):
         callbacks=[course, at, test],
     )  # fmt: skip
     judge, found, z = (
-        evaluation.judge_of(images),
+        train_judge(images, experiment.judges_dir()),
         test.columns(),
         evaluation.normal(settings["samples"], game.latent, seed),
     )
