@@ -1,7 +1,8 @@
-"""Starts TensorFlow without its start-up messages, so that a user's mistake is one line on stderr and not ten.
+"""Starts TensorFlow without its own messages, so that a user's mistake is one line on stderr and not ten.
 
-No environment variable turns off what TensorFlow writes before its log is set up (oneDNN, no CUDA driver), so stderr is
-closed to it meanwhile. Exceptions pass. TF_CPP_MIN_LOG_LEVEL=0 or 1 keeps every message.
+Its log is set to fatal messages alone: "remapper failed", an optimisation that was tried and given up, reads like a
+crash, and what is one comes as an exception. No environment variable turns off what TensorFlow writes before its log is
+set up (oneDNN, no CUDA driver), so stderr is closed to it meanwhile. TF_CPP_MIN_LOG_LEVEL=0 or 1 keeps every message.
 """
 
 import contextlib
@@ -23,7 +24,7 @@ def quiet():
         os.close(nowhere)
 
 
-with quiet() if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") >= "2" else contextlib.nullcontext():
+with quiet() if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") >= "2" else contextlib.nullcontext():
     import tensorflow as tf
 
     tf.config.list_physical_devices("GPU")  # looks for the driver, and says so if there is none

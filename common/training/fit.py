@@ -4,6 +4,7 @@ import csv
 import math
 import pathlib
 import time
+import warnings
 
 import keras
 import numpy as np
@@ -84,7 +85,7 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
     game.prepare_to_run(jit)
     n = len(game.images)
     if not 1 <= batch <= n:
-        raise UserError(f"batch size {batch} does not fit a training set of {n} images")
+        raise UserError(f"batch size {batch} does not fit a training set of {n} images; choose 1 to {n}")
     epoch_steps = epoch_steps or max(1, n // (batch * game.draws))
     epochs = -(-steps // epoch_steps)
     done = checkpoints.restore(game, work)
@@ -105,15 +106,17 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
         history = [_Log(log), *callbacks, _Save(work, save_every)]
         if progress:
             history.append(TqdmCallback(verbose=0, initial=done // epoch_steps, desc=work.name, mininterval=5))
-        game.fit(
-            feed.prefetch(2),
-            epochs=epochs,
-            initial_epoch=done // epoch_steps,
-            steps_per_epoch=feeds.programs_per_epoch(epoch_steps, program_steps),
-            shuffle=False,  # the feed is in order already
-            callbacks=history,
-            verbose=0,
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Your input ran out of data")  # the last epoch may be short
+            game.fit(
+                feed.prefetch(2),
+                epochs=epochs,
+                initial_epoch=done // epoch_steps,
+                steps_per_epoch=feeds.programs_per_epoch(epoch_steps, program_steps),
+                shuffle=False,  # the feed is in order already
+                callbacks=history,
+                verbose=0,
+            )
     return read_log(log)
 
 
