@@ -27,7 +27,7 @@ usage() {
   -n                          run: show what would run, and stop
 
 Environment variables: PYTHON, the interpreter to set up with; REPRO_VENV, another place for the environment than .venv;
-REPRO_DATA, as --data_dir; REPRO_OFFLINE=1, never download data.
+REPRO_DATA, as --data_dir; REPRO_CACHE, where prepared data are kept (runs/data); REPRO_OFFLINE=1, never download data.
 HELP
 }
 

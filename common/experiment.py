@@ -206,25 +206,25 @@ def judges_dir() -> pathlib.Path:
 def execute(experiment: Experiment, run: Callable, wanted: Settings) -> records.Record:
     """The record of one run: the one that is there if it is fresh, else made by `run(settings, images, work)`.
 
-    A training is kept in its work folder under the hash of the code and options that made it: the same command goes on
-    where a killed one stopped, and changed code starts anew. Of several workers the first writes the record.
+    A training is kept in its work folder under the hash of the code, options and images that made it: the same command
+    goes on where a killed one stopped, and changed code starts anew. Of several workers the first writes the record.
     """
     strategy.start(wanted.strategy)
     code = records.code_fingerprint(experiment.script, run.__name__)
     path = results_dir() / "records" / wanted.text / wanted.experiment / f"{wanted.name}.json"
     if path.exists() and not FLAGS.rerun:
         old = records.load(path)
-        stale = records.is_stale(old)
-        if not stale and old.settings == as_json(wanted):
+        other = made_with_other(old, wanted)
+        if not other:
             print(f"{wanted.name}: already in {path}", flush=True)
             return old
-        print(f"{wanted.name}: made by other {'code (' + ', '.join(stale) + ')' if stale else 'settings'}", flush=True)
+        print(f"{wanted.name}: made with other {other}", flush=True)
     files.writable(path.parent)
-    work = work_root() / wanted.text / wanted.experiment / wanted.name / trained_by(experiment, wanted, code)
+    images = data.load(wanted.dataset, FLAGS.data_dir)
+    work = work_root() / wanted.text / wanted.experiment / wanted.name / trained_by(experiment, wanted, code, images)
     work = strategy.folder(work, wanted.strategy)
     with files.locked(work):
         print(f"{wanted.name}: started, work in {work}", flush=True)
-        images = data.load(wanted.dataset, FLAGS.data_dir)
         keras.utils.clear_session()  # names, and with them checkpoints, do not depend on what ran before
         keras.utils.set_random_seed(wanted.seed)
         before, started = fit.logged_seconds(work), time.monotonic()
@@ -238,12 +238,25 @@ def execute(experiment: Experiment, run: Callable, wanted: Settings) -> records.
     return record
 
 
-def trained_by(experiment: Experiment, wanted: Settings, code: dict) -> str:
-    """16 hex digits: of the run's `code`, what the models and the training import; and the options they depend on."""
+def made_with_other(old: records.Record, wanted: Settings) -> str:
+    """What differs between the record that is there and the run: code, settings, images; "" if it is this run's."""
+    stale = records.is_stale(old)
+    if stale:
+        return f"code ({', '.join(stale)})"
+    if old.settings != as_json(wanted):
+        return "settings"
+    own = wanted.dataset.startswith("folder:")  # a folder's name says nothing about its images
+    return "images" if own and data.load(wanted.dataset).fingerprint != old.data["fingerprint"] else ""
+
+
+def trained_by(experiment: Experiment, wanted: Settings, code: dict, images: data.Images) -> str:
+    """16 hex digits of what decides a training: of the run's `code`, what the models and the training import; the
+    options that they depend on; the images.
+    """
     imported = {m for f in (experiment.models, fit.__file__) for m in records.code_fingerprint(f)["modules"]}
     trained = sorted((module, digest) for module, digest in code["modules"].items() if module in imported)
     options = sorted((k, v) for k, v in wanted.options.items() if k not in experiment.evaluation)
-    return hashlib.sha256(repr((trained, options)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((trained, options, images.fingerprint)).encode()).hexdigest()[:16]
 
 
 def as_json(wanted: Settings) -> dict:
@@ -303,6 +316,8 @@ def main(function: Callable):
         try:
             if len(arguments) > 1:
                 raise UserError(f"unexpected argument {arguments[1]!r}; flags are written as --name=value")
+            if "model" in FLAGS and not FLAGS.model:
+                raise UserError("--model= names no model; --help lists them")
             function()
         except UserError as error:
             fail(error)

@@ -23,6 +23,7 @@ from common.probability import growth, memory
 from common.probability import likelihood as like
 from common.probability.growth import grown_log_likelihood, pooled
 from common.probability.likelihood import gaussian_log_weights
+from common.training.checkpoints import save_whole
 from common.training.fit import fit
 from reproductions.ahmed_ch2 import bounds, codes, evaluation, models, runs, samples
 
@@ -257,7 +258,7 @@ def test_state_with_the_lowest_validation_bound_is_chosen(tmp_path):
             variable.assign(tf.zeros_like(variable) + shift * (variable.name == "bias"))
         game.steps_done.assign(number)
         paths.append(tmp_path / f"{number}.weights.h5")
-        game.save_weights(paths[-1])
+        save_whole(game, paths[-1])
         values.append(nats.exact(game, bits).mean())
     assert values[1] == pytest.approx(784 * np.log(2), rel=1e-5) and np.argmin(values) == 1
     assert runs.choose(game, paths, bits, 1) == "after 1 iterations, the best of 3 on 20 images"

@@ -434,9 +434,9 @@ def test_lift_compares_both_areas_from_their_own_guessing():
     assert claims.lift(fake("vae", 0, 32.5, auroc=75.0)) == pytest.approx(0.25)
 
 
-def test_changed_settings_do_not_count_as_the_table():
-    changed = dataclasses.replace(fake("vae", 3, 99.0), command="python ood.py --set=latent=2")
-    assert claims.MEASURES["t41_3_vae"]([fake("vae", 3, 36.0), changed]).values == (36.0,)
+def test_a_mixture_takes_no_more_components_than_images():
+    with pytest.raises(UserError, match="components=6: a mixture of 5 images takes 1 to 5"):
+        baselines.fit_mixture(np.zeros((5, 3), np.float32), 6, 1, 1)
 
 
 def test_hardest_digits_are_counted():

@@ -15,10 +15,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
+
+from common import data, experiment
+from common.reporting.names import record_name
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "reproductions/ahmed_ch4/ood.py"
@@ -78,6 +83,8 @@ MISTAKES = {
     "held-out class": (["--held_out=10"], "--held_out=10: classes are 0 to 9"),
     "no held-out class": (["--held_out="], "whole numbers separated by commas expected"),
     "seed": (["--seed=-1"], "seeds are 0 to"),
+    "no model": (["--model="], "--model= names no model"),
+    "colour": (["--dataset=rooms32"], "images of 32x32x3; this experiment takes grey 28x28 ones"),
     "absent data": (["--dataset=mnist"], "data set 'mnist' not found (no --data_dir, no REPRO_DATA)"),
     "data folder": (["--dataset=mnist", "--data_dir=/no/such"], "no data folder '/no/such'"),
     "empty folder": (["--dataset=folder:{folder}/empty"], "no image in"),
@@ -215,6 +222,50 @@ def test_a_finished_run_is_not_repeated(runs):
     assert (done.returncode, done.stderr) == (0, "")
     assert "already in" in done.stdout
     assert find(folder, "smoke-*.json").stat().st_mtime_ns == before
+
+
+def test_images_exchanged_in_a_folder_are_noticed(tmp_path):
+    """The folder's name is the same; its images, and so the record, are not. Two folders never share a record."""
+    pictures = np.random.default_rng(1).integers(0, 256, (2, 5, 28, 28)).astype(np.uint8)
+    for number, name in enumerate(("a b", "a_b")):
+        for kind in "345":
+            (tmp_path / name / kind).mkdir(parents=True)
+            for place in range(20):
+                image = Image.fromarray(np.roll(pictures[number, place % 5], place + int(kind), axis=1))
+                image.save(tmp_path / name / kind / f"{place}.png")
+
+    def run(name):
+        done = call([*command("trivial", tmp_path), "--held_out=0", f"--dataset=folder:{tmp_path / name}@28"], tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "made with other" not in run("a b") + run("a_b")
+    assert len(list(tmp_path.rglob("smoke-*.json"))) == 2
+    first = {path: json.loads(path.read_text()) for path in tmp_path.rglob("smoke-*.json")}
+    shutil.copy(tmp_path / "a_b/3/0.png", tmp_path / "a b/3/0.png")
+    assert "made with other images" in run("a b")
+    assert "already in" in run("a b") and "already in" in run("a_b")
+    changed = [path for path, old in first.items() if json.loads(path.read_text())["data"] != old["data"]]
+    assert len(changed) == 1
+
+
+def test_a_training_on_other_images_is_another_training():
+    """The hash of the work folder holds the images: equal settings on other pixels never meet in one folder."""
+    wanted = experiment.Settings("ahmed_ch4", "ood", "vae", "as_described", "smoke", "digits", 1, {}, {"latent": 2})
+    code, of = {"modules": {}}, SimpleNamespace(models=str(SCRIPT.with_name("models.py")), evaluation=())
+    digits = data.load("digits")
+    others = digits.without_class(3)
+    hashes = {experiment.trained_by(of, wanted, code, images) for images in (digits, others)}
+    assert len(hashes) == 2
+
+
+def test_names_of_runs_are_plain_short_and_apart():
+    def name(dataset):
+        return record_name("smoke", "vae", {"held_out": 3}, "as_described", dataset, 1)
+
+    assert name("mnist") == "smoke-vae-held_out3-as_described-mnist-s1"
+    named = [name(f"folder:/{path}@28") for path in ("a b", "a_b", "a/b", "x" * 300, "x" * 301)]
+    assert len(set(named)) == 5 and all(re.fullmatch(r"[\w.=+-]{1,200}", each) for each in named)
 
 
 def test_a_damaged_record_is_told_and_left_alone(runs, tmp_path):

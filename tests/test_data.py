@@ -2,7 +2,9 @@
 
 import functools
 import gzip
+import io
 import os
+import re
 import subprocess
 import sys
 
@@ -266,7 +268,9 @@ def test_cache_returns_what_was_put_in_and_mends_damage(nowhere):
     whole_file = path.read_bytes()
     spot = whole_file.index(first.train.tobytes())
     changed = whole_file[:spot] + bytes([whole_file[spot] ^ 1]) + whole_file[spot + 1 :]
-    for times, damage in enumerate((whole_file[:-100], b"", b"not a zip file", changed), start=2):
+    bare = io.BytesIO()
+    np.save(bare, first.train)
+    for times, damage in enumerate((whole_file[:-100], b"", b"not a zip file", changed, bare.getvalue()), start=2):
         path.write_bytes(damage)
         with pytest.warns(UserWarning, match="damaged"):
             assert cache.cached("key", make).fingerprint == first.fingerprint
@@ -354,6 +358,8 @@ def test_folder_mistakes_are_one_clear_line(tmp_path):
 
     line(tmp_path / "absent", "no folder")
     line("", "no folder")
+    line(f"{tmp_path}@²", "no folder")
+    line(f"{tmp_path}/\udcff@8", "is not UTF-8; rename the folder")
     line(tmp_path, "no image in")
     pictures(tmp_path, ["a.png"])
     line(tmp_path, "only one image")
@@ -381,6 +387,92 @@ def test_damaged_pack_is_named(nowhere):
         file.write_bytes(damage)
         with pytest.raises(UserError, match="fashion_mnist_x_exact.npz is damaged"):
             data.load("fashion_mnist", str(nowhere))
+
+
+def jpegs(count):
+    """The arrays `jpeg` and `offsets` of a pack of `count` grey JPEG files."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((109, 89, 3), 90, np.uint8)).save(file, "JPEG")
+    stream = np.frombuffer(file.getvalue(), np.uint8)
+    return {"jpeg": np.tile(stream, count), "offsets": np.arange(count + 1) * len(stream)}
+
+
+PACK_FILES = {
+    "svhn_cropped": "svhn_crops_x.npz",
+    "tiny_imagenet": "tiny_imagenet_x_jpeg.npz",
+    "celeb_a": "celeba_x_jpeg.npz",
+}
+
+
+def whole_pack(name):
+    """A tiny pack of `name` that loads."""
+    if name == "svhn_cropped":
+        return {
+            "images": np.zeros((20, 32, 32, 3), np.uint8),
+            "labels": np.arange(20) % 10,
+            "is_test": np.arange(20) % 2,
+        }
+    if name == "tiny_imagenet":
+        return jpegs(20) | {"labels": np.arange(20)}
+    return jpegs(20) | {"attributes": np.ones((20, 3), np.int8), "attribute_names": np.array(["a", "b", "c"])}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("svhn_cropped", {"labels": np.arange(19)}),
+        ("svhn_cropped", {"is_test": np.arange(19) % 2}),
+        ("svhn_cropped", {"images": np.uint8(3)}),
+        ("svhn_cropped", {"labels": np.full(20, np.nan)}),
+        ("svhn_cropped", {"labels": np.arange(20) - 1}),
+        ("svhn_cropped", {"labels": np.zeros((20, 2), int)}),
+        ("svhn_cropped", {"is_test": np.ones(20, int)}),
+        ("svhn_cropped", {"is_test": np.zeros(20, int)}),
+        ("tiny_imagenet", {"labels": np.arange(15)}),
+        ("tiny_imagenet", {"offsets": jpegs(20)["offsets"].astype(float)}),
+        ("tiny_imagenet", jpegs(9) | {"labels": np.arange(9)}),
+        ("celeb_a", {"attributes": np.ones((19, 3), np.int8)}),
+        ("celeb_a", {"attribute_names": np.array(["a"])}),
+    ],
+)
+def test_pack_of_wrong_arrays_is_refused(nowhere, name, change):
+    np.savez(nowhere / PACK_FILES[name], **whole_pack(name))
+    assert len(data.load(name, str(nowhere)).train) in (10, 18)
+    np.savez(nowhere / PACK_FILES[name], **whole_pack(name) | change)
+    refused(nowhere, name, f"{PACK_FILES[name]} is damaged or not the expected pack of {name}; get it again")
+
+
+def refused(folder, name, words):
+    """Loading `name` from `folder` is refused in one line with these `words`."""
+    with pytest.raises(UserError, match=re.escape(words)) as error:
+        data.load(name, str(folder))
+    assert "\n" not in str(error.value)
+
+
+def test_bare_array_or_folder_in_place_of_a_pack_is_refused(nowhere):
+    file = nowhere / PACK_FILES["svhn_cropped"]
+    with file.open("wb") as bare:
+        np.save(bare, np.zeros((3, 32, 32, 3), np.uint8))
+    refused(nowhere, "svhn_cropped", "svhn_crops_x.npz is damaged or not the expected pack")
+    file.unlink()
+    file.mkdir()
+    refused(nowhere, "svhn_cropped", "svhn_crops_x.npz is damaged or not the expected pack")
+
+
+@pytest.mark.parametrize("bits", [np.zeros((3, 97), np.uint8), np.zeros((3, 98)), np.zeros(98, np.uint8)])
+def test_packed_binary_digits_of_another_kind_are_refused(nowhere, bits):
+    np.savez(nowhere / "binarized_mnist_packed.npz", train=bits, valid=bits, test=bits)
+    refused(
+        nowhere, "binarized_mnist", "binarized_mnist_packed.npz is damaged or not the packed fixed set; get it again"
+    )
+
+
+@pytest.mark.parametrize("info", ["", "garbage", "{}", '{"name": "mnist", "version": "3.0.1"}'])
+def test_damaged_built_set_is_refused(nowhere, info):
+    built = nowhere / "mnist" / "3.0.1"
+    built.mkdir(parents=True)
+    (built / "dataset_info.json").write_text(info)
+    refused(nowhere, "mnist", "mnist/3.0.1 is damaged or not a built TFDS set of mnist; get it again")
 
 
 def test_pack_is_read_anew_when_its_bytes_change(nowhere):

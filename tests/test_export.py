@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -98,13 +99,18 @@ def test_a_script_is_exported_at_its_training_and_goes_on_after_it(tmp_path, mon
     with pytest.raises(UserError, match="no trained state"):
         export.main(["read", str(out), str(script), str(tmp_path / "there"), "1"])
     assert run(out).returncode == 0
-    export.main(["read", str(out), str(script), str(tmp_path / "there"), "99"])
+    with pytest.raises(UserError, match="other first weights"):
+        export.main(["read", str(out), str(script), str(tmp_path / "there"), "99"])
+    assert not (tmp_path / "there").exists()
+    export.main(["read", str(out), str(script), str(tmp_path / "there"), "1"])
     monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "here"), "1"])
     exec(compile(SCRIPT, "script", "exec"), {})
     for name in ("end.npz", "last/000001.weights.npz", "last/000002.weights.npz"):
         there, here = np.load(tmp_path / "there" / name), np.load(tmp_path / "here" / name)
         for key in here.files:
             np.testing.assert_allclose(there[key], here[key], rtol=1e-4, atol=1e-4)
+    seconds = sum(float(row["seconds"]) for row in csv.DictReader((tmp_path / "there/log.csv").open()))
+    assert seconds == pytest.approx(np.load(out / "state.npz")["log"][:, -1].sum())  # trained by the runner, not here
     logs = [list(csv.DictReader((tmp_path / side / "log.csv").read_text().splitlines())) for side in ("there", "here")]
     assert [row["epoch"] for row in logs[0]] == [row["epoch"] for row in logs[1]] == ["0", "1", "2"]
     for there, here in zip(*logs, strict=True):
@@ -117,6 +123,143 @@ def test_a_state_of_another_model_is_refused(tmp_path):
     (tmp_path / "state.npz").write_bytes((tmp_path / "start.npz").read_bytes())
     with pytest.raises(UserError, match="exported from another model"):
         export.import_state(games.make("wgan_gp"), tmp_path)
+
+
+TRAINING = {"steps": 2, "batch": BATCH, "seed": 1, "epoch_steps": 2, "shuffle": True}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A small export that nothing was run on; a test takes a copy."""
+    folder = tmp_path_factory.mktemp("exported")
+    export.export_program(games.make("vae", momentum), folder, **TRAINING)
+    return folder
+
+
+@pytest.fixture
+def trained(exported, tmp_path):
+    """A copy with a state as the runner leaves it at the end; its weights are the first ones plus 1."""
+    folder = shutil.copytree(exported, tmp_path / "trained")
+    meta, start = json.loads((folder / "meta.json").read_text()), dict(np.load(folder / "start.npz"))
+    state = {name: value + 1 if name in meta["variables"] else value for name, value in start.items()}
+    np.savez(folder / "state.npz", **state | {"steps_done": 2, "log": np.zeros((1, len(meta["logs"]) + 1))})
+    return folder
+
+
+def read(folder, game, **changes):
+    def original(game, **_):
+        return int(game.steps_done.value)
+
+    return export.reading_fit(folder, original)(game, work=folder / "work", **TRAINING | changes)
+
+
+class HalfKL(games.VAE):
+    """Another program on the same variables and data."""
+
+    def objectives(self, batch, noise, turn):
+        found = super().objectives(batch, noise, turn)
+        return found | {"vae": found["vae"] - 0.5 * found["kl"]}
+
+
+def other_vae(kind=games.VAE, pixels_up=0, optimizer=momentum, seed=1):
+    keras.utils.set_random_seed(seed)
+    return kind(games.toy_images()[0] + np.uint8(pixels_up), optimizer)
+
+
+@jax
+def test_only_the_training_that_was_exported_is_read(trained):
+    for changes, words in [
+        ({"seed": 2}, "another seed: 1, not 2"),
+        ({"batch": 16}, "another batch size: 8, not 16"),
+        ({"shuffle": False}, "another shuffle: True, not False"),
+        ({"steps": 4}, "another number of steps: 2, not 4"),
+        ({"epoch_steps": 1}, "another steps an epoch: 2, not 1"),
+    ]:
+        with pytest.raises(UserError, match=words):
+            read(trained, games.make("vae", momentum), **changes)
+    for game, words in [
+        (other_vae(pixels_up=1), "another training set"),
+        (other_vae(seed=2), "other first weights"),
+        (other_vae(optimizer=lambda: keras.optimizers.SGD(0.06, momentum=0.9)), "another learning rate"),
+        (other_vae(optimizer=lambda: keras.optimizers.SGD(0.05, momentum=0.8)), "another program"),
+        (other_vae(HalfKL), "another program"),
+        (games.make("wgan_gp", momentum), "another batches a step|another model"),
+    ]:
+        with pytest.raises(UserError, match=words) as error:
+            read(trained, game)
+        assert "give the flags it was exported with" in str(error.value) and "\n" not in str(error.value)
+    assert not (trained / "work").exists()
+    assert read(trained, games.make("vae", momentum)) == 2  # layers have other names by now
+
+
+@jax
+def test_a_used_folder_takes_the_same_export_again_and_no_other(trained, exported):
+    before = (trained / "state.npz").read_bytes()
+    with pytest.raises(UserError, match="holds another export; choose an empty folder"):
+        export.export_program(other_vae(seed=2), trained, **TRAINING)
+    assert (trained / "start.npz").read_bytes() == (exported / "start.npz").read_bytes()
+    export.export_program(other_vae(), trained, **TRAINING)
+    assert (trained / "state.npz").read_bytes() == before
+    assert export.import_state(other_vae(), trained) == 2  # the trained state is still its own
+
+
+@jax
+def test_a_state_of_another_export_is_never_loaded(trained):
+    state = dict(np.load(trained / "state.npz"))
+    for name in ("id", None):
+        np.savez(trained / "state.npz", **{k: v for k, v in state.items() if k != "id"} | ({"id": "0"} if name else {}))
+        with pytest.raises(UserError, match="belongs to another export than meta.json; delete state.npz"):
+            export.import_state(other_vae(), trained)
+    told = run(trained)
+    assert told.returncode == 2 and "belongs to another export" in told.stderr and told.stderr.count("\n") == 1
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def without_an_array(path):
+    arrays = dict(np.load(path))
+    np.savez(path, **{name: arrays[name] for name in sorted(arrays)[1:]})
+
+
+DAMAGE = {
+    "cut": cut,
+    "empty": lambda path: path.write_bytes(b""),
+    "noise": lambda path: path.write_bytes(b"no such thing"),
+    "lacking": without_an_array,
+    "no fields": lambda path: path.write_text("{}"),
+    "a list": lambda path: path.write_text("[]"),
+}
+
+
+@jax
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_folder_is_told_in_one_line_where_it_is_read(trained, how):
+    for name in ("meta.json", "start.npz") if how in ("no fields", "a list") else ("start.npz", "state.npz"):
+        kept = (trained / name).read_bytes()
+        DAMAGE[how](trained / name)
+        with pytest.raises(UserError, match="again") as error:
+            read(trained, other_vae())
+        assert str(trained) in str(error.value) and "\n" not in str(error.value)
+        (trained / name).write_bytes(kept)
+
+
+@jax
+@pytest.mark.parametrize(
+    ("name", "how", "words"),
+    [
+        ("meta.json", "no fields", "export again"),
+        ("program.jaxexport", "cut", "export again"),
+        ("constants.npz", "lacking", "export again"),
+        ("state.npz", "cut", "delete it to train from the start"),
+    ],
+)
+def test_a_damaged_folder_ends_the_runner_with_one_line_and_exit_code_2(trained, name, how, words):
+    DAMAGE[how](trained / name)
+    told = run(trained)
+    assert told.returncode == 2 and told.stderr.startswith("error: ") and told.stderr.count("\n") == 1
+    assert name in told.stderr and words in told.stderr
 
 
 def test_a_folder_without_an_export_is_told_in_one_line(tmp_path):

@@ -74,7 +74,9 @@ def test_curves_and_weights_on_the_way_survive_kills(tmp_path):
             loaded.generator.load_weights((at if loaded is whole else at_2).path(epoch))
         for x, y in zip(whole.generator.get_weights(), broken.generator.get_weights(), strict=True):
             np.testing.assert_array_equal(x, y)
-    assert at.kept(range(1, 5)) == [2, 4]
+    assert at.kept(range(1, 5)) == [2, 4] == at.all_or_none([2, 4])
+    with pytest.raises(UserError, match=r"lacks some of epochs \[1, 2, 4\]"):  # else the second would be called first
+        at.all_or_none([1, 2, 4])
     best = int(np.argmin(test.columns()["test_loss"]))
     for game, callback in ((whole, test), (broken, test_2)):
         game.load_weights(callback.best_path)
@@ -85,7 +87,7 @@ def test_a_row_cut_short_is_left_out(tmp_path):
     path = tmp_path / "steps.csv"
     path.write_text("step,loss\n2,1.5\n4,2.5\n6,")
     assert watch.read_rows(path) == [{"step": 2.0, "loss": 1.5}, {"step": 4.0, "loss": 2.5}]
-    watch.drop_rows(path, 2)
+    watch.keep_rows(path, lambda row: row["step"] <= 2)
     watch.append_rows(path, [{"step": 4, "loss": 3.5}])
     assert watch.read_rows(path)[-1] == {"step": 4.0, "loss": 3.5}
 

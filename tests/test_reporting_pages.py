@@ -79,10 +79,18 @@ def test_page_says_counts_first_then_claims_cost_and_limits(place):
     )
     assert "Some CPU, 2 cores, 8 GB" in page and "All 5 runs together: 8 min." in page
     assert "![Four squares &amp; more](figures/grid.png)" in page and "[Time of each run](time.md)" in page
-    order = [
-        page.index(f"## {name}") for name in ("Claims", "Quoted", "Not run", "Tables", "Figures", "Cost", "Commands")
-    ]
+    sections = ("What fails", "Claims", "Quoted", "Not run", "Tables", "Figures", "Cost", "Commands")
+    order = [page.index(f"## {name}") for name in sections]
     assert order == sorted(order)
+
+
+def test_page_says_first_what_fails(place):
+    run(place, "tables")
+    page = (place / "results/toy/README.md").read_text()
+    section = page[page.index("## What fails") : page.index("## Claims")]
+    failing = [row for row in told(place)[0].rows if row.verdict == "fails"]
+    assert re.findall(r"^- \*\*(\w+): ", section, re.MULTILINE) == [row.claim.claim_id for row in failing]
+    assert failing[0].reason.split(";")[0] in section and ", measured " in section
 
 
 def test_claims_csv_keeps_full_numbers(place):
@@ -117,7 +125,7 @@ def test_check_is_content_after_tables(place, capsys):
     capsys.readouterr()
     assert run(place, "check") == 0
     out = capsys.readouterr().out
-    assert "name no records, so nothing was compared: i1" in out and out.endswith("0 failures, 1 warnings\n")
+    assert "name no records, so nothing was compared: i1" in out and out.endswith("0 failures, 1 warning\n")
     assert tree(place) == before
 
 
@@ -168,7 +176,7 @@ def test_staleness_is_a_warning_shown_in_its_row(place, capsys):
     path.write_text(json.dumps(content))
     run(place, "tables")
     page = (place / "results/toy/README.md").read_text()
-    assert page.count("stale: reproductions.toy.ood changed") == 4
+    assert page.count("stale: reproductions.toy.ood changed") == 5  # four rows, one of which fails
     assert "| holds | stale: reproductions.toy.ood changed;" in page
     assert (place / "results/README.md").read_text().count("| 4 |") == 1
     capsys.readouterr()

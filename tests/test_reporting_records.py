@@ -1,9 +1,12 @@
 """Records: written whole or not at all, read back exactly, tied to the code they came from."""
 
 import errno
+import io
 import json
 import math
 import os
+import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from hypothesis import strategies as st
 
 from common.errors import UserError
 from common.reporting import files
+from common.reporting.check import check
+from common.reporting.fingerprint import ROOT
 from common.reporting.records import Record, load, load_all, load_scores, save_scores, select, sha256
 
 
@@ -101,13 +106,38 @@ def test_short_writes_and_interrupts(tmp_path, monkeypatch):
         lambda text: text.replace('"code": {}', '"code": 3'),
         lambda text: text.replace('"metrics": {', '"metrics": {"x": {'),
         lambda text: text.replace("cpu-vae-s1", "cpu-vae-s2"),
+        lambda text: text.replace("0.4", "true"),
+        lambda text: text.replace("0.4", '"12.5"'),
+        lambda text: text.replace("0.4", "NaN"),
+        lambda text: text.replace("0.4", "1e999"),
+        lambda text: text.replace("0.4", "1" + 400 * "0"),
+        lambda text: text.replace("0.4", "null").replace('"notes": {', '"notes": {"not_finite.aupr": "12.5"'),
+        lambda text: text.replace('"aupr": 0.4', '"aupr": 0.4, "aupr": 0.5'),
+        lambda text: text.replace('"seconds": 0.0', '"seconds": "long"'),
+        lambda text: text.replace('"text": "toy"', '"text": 5'),
+        lambda text: text.replace('"code": {}', '"code": {"modules": []}'),
+        lambda text: text.replace('"code": {}', '"code": {"run": []}'),
+        lambda text: text.replace('"files": {}', '"files": {"scores": 5}'),
+        lambda text: text.replace('"binarisation": "dynamic"', '"name": ["mnist"]'),
+        lambda text: text.replace('"model": "vae"', '"model": ["vae"]'),
+        lambda text: re.sub('"key": {[^}]*}', '"key": null', text),
+        lambda text: re.sub('"options": {[^}]*}', '"options": [1]', text),
+        lambda text: 100_000 * "[",
     ],
 )
 def test_damaged_records_are_named(tmp_path, damage):
     path = record().save(tmp_path)
-    path.write_text(damage(path.read_text()))
-    with pytest.raises(UserError, match="cpu-vae-s1.json"):
+    whole = path.read_text()
+    path.write_text(damage(whole))
+    assert path.read_text() != whole
+    with pytest.raises(UserError, match="cpu-vae-s1.json") as error:
         load_all(tmp_path)
+    assert "\n" not in str(error.value) and check(tmp_path, tmp_path)[0][0] == str(error.value)
+
+
+def test_all_committed_records_load():
+    for path in sorted((ROOT / "results" / "records").glob("*/*/*.json")):
+        assert load(path).name == path.stem
 
 
 def test_names_must_be_plain(tmp_path):
@@ -154,3 +184,22 @@ def test_scores_refuse_what_they_cannot_keep(tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK damaged")
     with pytest.raises(UserError, match="x.npz"):
         load_scores(tmp_path / "x.npz")
+
+
+def test_damaged_scores_are_named(tmp_path):
+    """A damaged deflate stream, an unknown compression method, an encrypted entry, a bare array of that name."""
+    path = tmp_path / "x.npz"
+    save_scores(path, x=np.arange(1000.0))
+    whole, entry = path.read_bytes(), zipfile.ZipFile(path).infolist()[0]
+    stream, central = 30 + len(entry.filename), path.read_bytes().index(b"PK\x01\x02")
+    bare = io.BytesIO()
+    np.save(bare, np.arange(3))
+    for damaged in (
+        whole[:stream] + b"\xff" * 40 + whole[stream + 40 :],
+        whole[: central + 10] + b"\x63\x00" + whole[central + 12 :],
+        whole[: central + 8] + b"\x01\x00" + whole[central + 10 :],
+        bare.getvalue(),
+    ):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match="cannot read .*x.npz: .*; delete it and run"):
+            load_scores(path)

@@ -17,6 +17,7 @@ import tensorflow as tf
 from common.errors import UserError
 from common.training import checkpoints
 from common.training.fit import fit, read_log
+from common.training.game import Game
 
 N, BATCH, STEPS = 64, 8, 7  # epochs of 3 steps, the last one short
 
@@ -240,12 +241,13 @@ def test_weights_that_are_not_finite_are_never_saved(tmp_path):
             zero = 0.0 * tf.reduce_sum(tf.square(self.trainable_variables[0]))
             return values | {"vae": values["vae"] + tf.sqrt(zero)}
 
-    train("vae", tmp_path, steps=3)
+    one_by_one = {"batch": BATCH, "seed": 3, "work": tmp_path, "epoch_steps": 1, "jit": "eager", "progress": False}
+    fit(games.make("vae"), steps=3, **one_by_one)
     checkpoint = (tmp_path / checkpoints.NAME).read_bytes()
     game = games.make("vae")
     game.__class__ = Poisoned
     with pytest.raises(UserError, match="^weights are not finite after step 4; the last checkpoint is kept"):
-        fit(game, steps=4, batch=BATCH, seed=3, work=tmp_path, epoch_steps=1, jit="eager", progress=False)
+        fit(game, steps=4, **one_by_one)
     assert (tmp_path / checkpoints.NAME).read_bytes() == checkpoint
 
 
@@ -265,6 +267,54 @@ def test_a_damaged_checkpoint_is_named_in_one_line(kept, tmp_path):
         train("cvae_gan", tmp_path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     assert path.stat().st_size == int(kept * len(content))  # never deleted for the user
+
+
+@pytest.mark.parametrize("place", [0.001, 0.2, 0.5, 0.8, 0.999])
+def test_a_checkpoint_with_other_bytes_never_loads_as_other_weights(place, tmp_path):
+    train("vae", tmp_path, steps=1)
+    path = tmp_path / checkpoints.NAME
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is damaged; delete it"):
+        train("vae", tmp_path)
+
+
+HALF_ROWS = ["9,0.4,2", "9", "9,0.4,2,1.5e\r\n", "words\r\n", "\0\0\r\n", "\r\n\r\n"]
+
+
+@pytest.mark.parametrize("half", HALF_ROWS)
+def test_a_row_that_a_full_disk_cut_short_is_dropped(half, tmp_path):
+    """The log and the weights are those of a training that nothing disturbed."""
+    whole = train("vae", tmp_path / "whole", steps=6)
+    train("vae", tmp_path / "cut", steps=3)
+    with open(tmp_path / "cut/log.csv", "a", newline="") as file:
+        file.write(half)
+    cut = train("vae", tmp_path / "cut", steps=6)
+    for a, b in zip(whole.get_weights(), cut.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    logs = [read_log(tmp_path / f"{name}/log.csv") for name in ("whole", "cut")]
+    assert logs[0]["vae"] == logs[1]["vae"]
+
+
+@pytest.mark.parametrize("steps", [6, 9])
+def test_a_log_that_lost_an_epoch_is_named_and_not_read(steps, tmp_path):
+    """Of a finished training (6 steps) as of one that would go on: no metric comes from the wrong epoch."""
+    train("vae", tmp_path, steps=6)
+    log = tmp_path / "log.csv"
+    for left in (log.read_text().splitlines(keepends=True)[:-1], []):
+        log.write_text("".join(left))
+        with pytest.raises(UserError, match="log.csv lacks some of the .* epochs trained; delete .* to train anew"):
+            train("vae", tmp_path, steps=steps)
+    log.unlink(missing_ok=True)
+    with pytest.raises(UserError, match="lacks some"):
+        train("vae", tmp_path, steps=steps)
+
+
+@pytest.mark.parametrize("kind", ["fixed", "own_draw"])
+def test_grey_images_are_no_bits(kind):
+    with pytest.raises(UserError, match="grey values in 'the training images'"):
+        Game(games.toy_images(4)[0], (), binarisation=kind)
 
 
 @pytest.mark.parametrize("other", ["wgan_gp", "autoregressive"])

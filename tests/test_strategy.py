@@ -94,11 +94,41 @@ def test_a_strategy_that_cannot_start_is_told_in_one_line(monkeypatch):
             strategy.start("multi_worker")
 
 
+WORKERS = ["a:1", "b:2"]
+
+
+@pytest.mark.parametrize(
+    ("cluster", "task", "words"),
+    [
+        ({"worker": WORKERS}, {"type": "worker", "index": 5}, "worker 5, but its cluster has 2 of them"),
+        ({"worker": WORKERS}, {"type": "worker", "index": -1}, "worker -1, but its cluster has 2 of them"),
+        ({"worker": WORKERS}, {"type": "chief", "index": 0}, "its task is a chief, which its cluster does not name"),
+        ({"worker": WORKERS}, {"type": ["worker"], "index": 0}, "it cannot be read"),
+        ({"worker": WORKERS}, "worker", "it cannot be read"),
+        ({"worker": WORKERS}, {"type": "worker"}, "there is no index"),
+        (["a:1", "b:2"], {"type": "worker", "index": 0}, "its cluster names no workers"),
+        (None, {"type": "worker", "index": 0}, "its cluster names no workers"),
+        ({"worker": "a:1"}, {"type": "worker", "index": 0}, "the worker of its cluster is no list of host:port"),
+        ({"worker": ["a", "b"]}, {"type": "worker", "index": 0}, "the worker of its cluster is no list of host:port"),
+        ({"worker": []}, {"type": "worker", "index": 0}, "the worker of its cluster is no list of host:port"),
+        ({"worker": WORKERS, "ps": ["c:3"]}, {"type": "ps", "index": 0}, "only a chief and workers train"),
+        ({"chief": WORKERS}, {"type": "chief", "index": 0}, "more than one chief"),
+    ],
+)
+def test_a_tf_config_that_cannot_work_is_told_in_one_line(monkeypatch, cluster, task, words):
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": task} if cluster else {"task": task}))
+    with pytest.raises(UserError, match="needs the environment variable TF_CONFIG") as error:
+        strategy.start("multi_worker")
+    assert words in str(error.value) and "\n" not in str(error.value)
+
+
 def test_the_chief_alone_keeps_the_work_folder_and_the_others_start_from_its_checkpoint(monkeypatch, tmp_path):
     (tmp_path / "checkpoint.weights.h5").write_bytes(b"of the chief")
     seen = []
     for index in (0, 1):
-        monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": {}, "task": {"type": "worker", "index": index}}))
+        monkeypatch.setenv(
+            "TF_CONFIG", json.dumps({"cluster": {"worker": WORKERS}, "task": {"type": "worker", "index": index}})
+        )
         (tmp_path / "worker-1").mkdir(exist_ok=True)
         (tmp_path / "worker-1/checkpoint.weights.h5").write_bytes(b"an epoch older")
         seen.append((strategy.is_chief("multi_worker"), strategy.folder(tmp_path, "multi_worker")))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
 import os
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,11 @@ from common.errors import UserError
 
 _ARRAYS = ("train", "test", "train_labels", "test_labels", "train_factors", "test_factors")
 _TEXTS = ("name", "source", "stand_in")
+# What NumPy and what it reads with raise over damaged or foreign npz files, and what arrays of other kinds then raise.
+DAMAGED = (
+    OSError, ValueError, TypeError, LookupError, EOFError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error,
+    lzma.LZMAError, UserError,
+)  # fmt: skip
 
 
 def folder() -> Path:
@@ -56,11 +63,22 @@ def read(key: str, warn: bool = True) -> Images | None:
             )
             if images.fingerprint == str(kept["fingerprint"]):
                 return images
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGED:
         pass
     if warn:
         warnings.warn(f"cached data {path} are damaged; they are made anew", stacklevel=2)
     return None
+
+
+@contextlib.contextmanager
+def reading(path: Path, what: str, errors=DAMAGED) -> Iterator[None]:
+    """Turns what reading the data `path` raises into one line: they are damaged or not `what`."""
+    try:
+        yield
+    except errors as error:
+        kind = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0][:200]
+        raise UserError(f"{path} is damaged or not {what}; get it again ({kind}{reason})") from error
 
 
 def _write(key: str, images: Images) -> None:

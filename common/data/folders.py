@@ -49,8 +49,12 @@ def load(name: str) -> Images:
 
 def _parse(name: str) -> tuple[Path, int | None]:
     path, at, side = name.removeprefix("folder:").rpartition("@")
-    if not at or not side.isdigit():
+    if not at or not side.isdecimal():
         path, side = name.removeprefix("folder:"), ""
+    try:
+        path.encode()
+    except UnicodeEncodeError as error:  # no record could hold it
+        raise UserError(f"the folder name {path!r} is not UTF-8; rename the folder") from error
     root = Path(os.path.expanduser(path))  # leaves ~nobody as it is
     if not path or not root.is_dir():
         raise UserError(f"no folder '{path}'; write folder:PATH or folder:PATH@SIDE with an existing folder of images")

@@ -20,6 +20,7 @@ class Images:
     train_factors, test_factors: int32 [N, F], [M, F] indices of the known generative factors, or None.
     factor_names: the F names. source: one sentence on where the pixels come from.
     stand_in: "" for the exact original; else one sentence why this is not the set that the name promises.
+    A set may lack training images, but no test images. Raises UserError for arrays that are not as said here.
     """
 
     name: str
@@ -34,19 +35,27 @@ class Images:
     stand_in: str = ""
 
     def __post_init__(self):
-        for field in ("train", "test"):
-            array = getattr(self, field)
-            if array.dtype != np.uint8 or array.ndim != 4:
-                raise ValueError(f"{self.name}: {field} must be uint8 [N, H, W, C], not {array.dtype} {array.shape}")
-        for split, count in (("train", len(self.train)), ("test", len(self.test))):
-            for kind in ("labels", "factors"):
-                array = getattr(self, f"{split}_{kind}")
+        for split in ("train", "test"):
+            pixels = getattr(self, split)
+            if pixels.dtype != np.uint8 or pixels.ndim != 4:
+                self._refuse(f"{split} must be uint8 [N, H, W, C], not {pixels.dtype} {pixels.shape}")
+            for field, *columns in ((f"{split}_labels",), (f"{split}_factors", len(self.factor_names))):
+                array = getattr(self, field)
                 if array is not None:
-                    if len(array) != count:
-                        raise ValueError(f"{self.name}: {len(array)} {split}_{kind} for {count} images")
-                    object.__setattr__(self, f"{split}_{kind}", array.astype(np.int32, copy=False))
+                    if array.shape != (len(pixels), *columns):
+                        self._refuse(f"{field} {array.shape} where {(len(pixels), *columns)} are needed")
+                    if not _are_indices(array):
+                        self._refuse(f"{field} must be whole numbers from 0 on")
+                    object.__setattr__(self, field, array.astype(np.int32, copy=False))
+        if not len(self.test):
+            self._refuse("there is no test image")
+        if self.train.shape[1:] != self.test.shape[1:]:
+            self._refuse(f"train images are {self.train.shape[1:]}, test images {self.test.shape[1:]}")
         for array in self._arrays():
             array.setflags(write=False)
+
+    def _refuse(self, why: str):
+        raise UserError(f"the arrays of data set '{self.name}' do not fit: {why}; correct them or get the set again")
 
     def _arrays(self) -> list[np.ndarray]:
         fields = ("train", "test", "train_labels", "test_labels", "train_factors", "test_factors")
@@ -76,3 +85,8 @@ class Images:
             raise UserError(f"data set '{self.name}' has no class {label} to hold out; its classes are {known}")
         factors = None if self.train_factors is None else self.train_factors[keep]
         return replace(self, train=self.train[keep], train_labels=self.train_labels[keep], train_factors=factors)
+
+
+def _are_indices(array: np.ndarray) -> bool:
+    """Whether all numbers are whole and from 0 to what int32 holds; NaN is not."""
+    return array.dtype.kind in "iuf" and bool(np.all((array >= 0) & (array < 2**31) & (array == np.floor(array))))

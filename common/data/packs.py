@@ -12,7 +12,6 @@ import lzma
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,16 +55,18 @@ def load(name: str, files: list[Path]) -> Images:
     """Decode the pack once; the cache is bound to the pack's bytes. Raises UserError for a damaged pack."""
     digest = hashlib.sha256()
     for file in files:
-        with file.open("rb") as handle:
+        with cache.reading(file, f"the expected pack of {name}"), file.open("rb") as handle:
             digest.update(hashlib.file_digest(handle, "sha256").digest())
     return cache.cached(f"{name}-pack-{digest.hexdigest()[:12]}", lambda: _read(name, files))
 
 
 def _read(name: str, files: list[Path]) -> Images:
-    try:
-        return PACKS[name].read(files)
-    except (zipfile.BadZipFile, lzma.LZMAError, KeyError, ValueError, EOFError, OSError) as error:
-        raise UserError(f"{files[0]} is damaged or not the expected pack of {name}; get it again") from error
+    errors = (*cache.DAMAGED, Image.DecompressionBombError)
+    with cache.reading(files[0], f"the expected pack of {name}", errors):
+        images = PACKS[name].read(files)
+        if not len(images.train) and name != "kmnist":  # whose pack is the test files alone
+            raise ValueError("there is no training image")
+        return images
 
 
 def _fashion_mnist(files: list[Path]) -> Images:

@@ -16,10 +16,10 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-import zipfile
 from pathlib import Path
 
 import numpy as np
+from absl import logging
 from PIL import Image
 
 from common.data import cache
@@ -90,11 +90,15 @@ def find_packed_binarized(data_dir: Path | None) -> Path | None:
 
 
 def from_built(name: str, folder: Path) -> Images:
-    """Read a set that TFDS has built."""
+    """Read a set that TFDS has built. Raises UserError if it is damaged or another set."""
     with _quiet():
         import tensorflow_datasets as tfds
 
-        return _read(name, tfds.builder_from_directory(folder), f"TFDS {name}, built set")
+        with cache.reading(folder, f"a built TFDS set of {name}", Exception):  # TFDS passes on what its readers raise
+            images = _read(name, tfds.builder_from_directory(folder), f"TFDS {name}, built set")
+            if not len(images.train):
+                raise ValueError("there is no training image")
+            return images
 
 
 def from_originals(name: str, folder: Path, shown: Path | None = None) -> Images:
@@ -120,11 +124,11 @@ def from_originals(name: str, folder: Path, shown: Path | None = None) -> Images
 
 def packed_bits(packed: Path, split: str) -> np.ndarray:
     """uint8 0 and 1 [N, 784] of one split of the packed fixed set. Raises UserError if the file is damaged."""
-    try:
-        with np.load(packed) as pack:
-            return np.unpackbits(pack[split], axis=1)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{packed} is damaged or not the packed fixed set; get it again ({error})") from error
+    with cache.reading(packed, "the packed fixed set"), np.load(packed) as pack:
+        bits = np.unpackbits(pack[split], axis=1)
+        if bits.shape[1:] != (784,):
+            raise ValueError(f"{split} must be uint8 [N, 98], not {pack[split].shape}")
+        return bits
 
 
 def from_packed_binarized(packed: Path) -> Images:
@@ -167,12 +171,17 @@ def say(line: str) -> None:
 
 @contextlib.contextmanager
 def _quiet():
-    """TFDS talks on stdout, which belongs to the command line's own results."""
+    """TFDS talks on stdout, which belongs to the command line's own results, and in absl's log."""
+    before = logging.get_verbosity()
     with contextlib.redirect_stdout(io.StringIO()):
         import tensorflow_datasets as tfds
 
         tfds.disable_progress_bar()
-        yield
+        logging.set_verbosity(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.set_verbosity(before)
 
 
 def _read(name: str, builder, source: str) -> Images:

@@ -73,7 +73,8 @@ def _check(options) -> int:
         print(f"warning: {line}")
     for line in failures:
         print(f"FAIL: {line}")
-    print(f"{len(failures)} failures, {len(warnings)} warnings")
+    counted = zip((len(failures), len(warnings)), ("failure", "warning"), strict=True)
+    print(", ".join(f"{count} {word}{'s' * (count != 1)}" for count, word in counted))
     return 1 if failures else 0
 
 

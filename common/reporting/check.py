@@ -131,7 +131,8 @@ def _stale(told: Told) -> list[str]:
 
 
 def _unnamed(told: Told) -> list[str]:
-    unnamed = [row.claim.claim_id for row in told.rows if row.measurement is not None and not row.measurement.records]
+    measured = [row for row in told.rows if row.measurement is not None and row.verdict != NOT_RUN]
+    unnamed = [row.claim.claim_id for row in measured if not row.measurement.records]
     if not unnamed:
         return []
     return [f"{told.room.name}: measurements that name no records, so nothing was compared: {', '.join(unnamed)}"]
@@ -157,7 +158,7 @@ def _regenerated(told: list[Told], results_dir: Path) -> tuple[list[str], list[s
             path for path in fresh if path.is_file() and _digest(path) != _digest(results_dir / path.relative_to(copy))
         ]
         shown = [path.relative_to(copy).as_posix() for path in changed]
-    advice = "run `python -m common.reporting tables`"
+    advice = "write it again, ./run_all.sh tables"
     differing = [f"{name} is not what the records give: {advice}" for name in shown if name.endswith(COMPARED)]
     drawings = [f"{name} is drawn differently now" for name in shown if not name.endswith(COMPARED)]
     return differing, drawings
@@ -169,7 +170,11 @@ def _readme(told: list[Told], readme: Path) -> list[str]:
         fresh = replace_overview(text, told)
     except (OSError, UserError) as error:
         return [f"{readme}: {error}"]
-    return [] if fresh == text else [f"the overview in {readme} is not what the records give: write it again"]
+    return (
+        []
+        if fresh == text
+        else [f"the overview in {readme} is not what the records give: write it again, ./run_all.sh tables"]
+    )
 
 
 def _digest(path: Path) -> str:

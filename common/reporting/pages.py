@@ -71,13 +71,14 @@ def overview_table(told: list[Told], link: str) -> Table:
 _LEGEND = """**holds**: the printed number lies within the measured mean ± max(tolerance, twice the spread over seeds);
 an order is separated; a sentence's rule is true for every seed. **holds in direction only**: measured on stand-in data
 or in a run of seconds, so only the direction counts. **not separated**: the seeds or the interval do not decide.
-**fails**: a finding; its reason stands beside it. **identity**: algebra, tested exactly. **quoted**: a literature row,
-not run. **not run**: the reason stands beside it. **stale**: the code changed after the run.
+**fails**: a finding; its reason stands beside it. **identity**: algebra, tested exactly. **quoted**: not ours to run,
+as literature, settings and opinions are. **not run**: the reason stands beside it. **stale**: the code changed after
+the run.
 """
 
 
 def measured_text(row: Row) -> str:
-    """ "33.85 ± 0.52", "33.85 [32.1, 35.0]", a text, or nothing."""
+    """ "33.85 ± 0.52", "33.85 [32.1, 35.0] (a note)", a text, or nothing."""
     found = row.measurement
     if found is None:
         return ""
@@ -86,7 +87,8 @@ def measured_text(row: Row) -> str:
         parts.append(row.claim.unit.strip("-"))
     if found.interval is not None:
         parts.append("[{}, {}]".format(*map(short, found.interval)))
-    return " ".join(part for part in (*parts, found.text) if part)
+    note = found.text if not parts or found.text.startswith("(") else f"({found.text})"
+    return " ".join(part for part in (*parts, note) if part.strip("()"))
 
 
 def printed_text(row: Row) -> tuple[str, str]:
@@ -248,10 +250,8 @@ def _limits_section(told: Told) -> str:
     stand_ins = Counter(found.stand_in for found in measured if found.stand_in)
     short_runs = Counter(found.scale for found in measured if found.scale not in ("", "paper") and not found.exact)
     lines = [f"- {escape(text)}: {_claims(count)}" for text, count in sorted(stand_ins.items())]
-    lines += [
-        f"- scale {escape(scale)} (shorter or smaller than the text's own runs): {_claims(count)}"
-        for scale, count in sorted(short_runs.items())
-    ]
+    less = "shorter trainings, smaller nets or fewer test images than in the text"
+    lines += [f"- scale {escape(scale)} ({less}): {_claims(count)}" for scale, count in sorted(short_runs.items())]
     return "## Stand-in data and shortened runs\n\n" + ("\n".join(lines) if lines else "None.") + "\n"
 
 

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ __all__ = [
 
 SCHEMA = 1
 NOT_FINITE = "not_finite."
+_WORDS = {str(value): value for value in (math.nan, math.inf, -math.inf)}
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+=-]*")
 
 
@@ -135,26 +136,64 @@ def load(path: str | Path) -> Record:
     """
     advice = "restore it (git checkout) or delete it and run its command again"
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        content = json.loads(text, object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
+        _check_kinds(content)
         record = Record(**content)
         metrics, notes = dict(record.metrics), dict(record.notes)
         for name, value in metrics.items():
-            metrics[name] = float(notes.pop(NOT_FINITE + name) if value is None else value)
+            metrics[name] = _WORDS[notes.pop(NOT_FINITE + name)] if value is None else float(value)
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise UserError(f"{path} is damaged ({type(error).__name__}: {error}); {advice}") from error
     if record.schema != SCHEMA:
         raise UserError(f"{path} has schema {record.schema}, this code reads {SCHEMA}; run its command again")
-    for each in fields(Record):
-        if each.name in _DICTS and not isinstance(getattr(record, each.name), dict):
-            raise UserError(f"{path} is damaged ('{each.name}' is no mapping); {advice}")
     if Path(path).stem != record.name:
         raise UserError(f"{path} holds the record '{record.name}'; {advice}")
     return replace(record, metrics=metrics, notes=notes)
 
 
-_DICTS = {"settings", "metrics", "data", "files", "sha256", "code", "machine", "versions", "notes"}
+_SCALARS = (str, int, float, bool, type(None))
+# What a record's parts must be, where they are there; * stands for every name. Mappings come first.
+_KINDS = {
+    "settings metrics data files sha256 code machine versions notes": (dict,),
+    "settings.key settings.options code.modules": (dict,),
+    "text experiment name evaluator command finished": (str,),
+    "settings.model settings.variant settings.scale settings.dataset": (str,),
+    "data.* files.* sha256.* versions.* code.fingerprint code.run code.modules.*": (str,),
+    "metrics.*": (int, float, type(None)),
+    "seconds": (int, float),
+    "steps schema settings.seed": (int,),
+    "settings.key.* machine.* notes.*": _SCALARS,
+}
+
+
+def _check_kinds(content: dict):
+    """Raises TypeError for the first part that is of another kind than `_KINDS` says; true and false are no numbers."""
+    for places, kinds in _KINDS.items():
+        for place in places.split():
+            found = {"": content}
+            for part in place.split("."):
+                found = {f"{at}.{k}": v for at, inside in found.items() for k, v in inside.items() if part in ("*", k)}
+            for at, value in found.items():
+                if type(value) not in kinds:
+                    raise TypeError(f"{at[1:]} is of type {type(value).__name__}")
+
+
+def _once(pairs: list) -> dict:
+    """A JSON object; of a name that stands twice nobody knows which value is meant."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a name stands twice")
+    return content
+
+
+def _finite(text: str) -> float:
+    """A JSON number; NaN, Infinity and 1e999 are none."""
+    if not math.isfinite(value := float(text)):
+        raise ValueError(f"{text} is no finite number")
+    return value
 
 
 def load_all(results_dir: str | Path, text: str | None = None) -> list[Record]:

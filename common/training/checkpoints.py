@@ -1,12 +1,20 @@
-"""Checkpoints: Keras weight files, written whole or not at all, with the step number inside."""
+"""Checkpoints: Keras weight files, written whole or not at all, with the step number inside and a checksum at the end.
 
+HDF5 has no checksum of its own and reads no further than its data, so the SHA-256 of a file follows them: a damaged
+file never loads as other weights.
+"""
+
+import hashlib
+import os
 import pathlib
+import re
 
 import keras
 
 from common.errors import UserError
 
 NAME, WRITING = "checkpoint.weights.h5", "writing.weights.h5"
+SHA256 = 32  # bytes
 
 
 def save(game, work):
@@ -20,11 +28,30 @@ def save_whole(model, path):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         model.save_weights(temporary, overwrite=True)
+        with open(temporary, "r+b") as file:
+            checksum = hashlib.sha256(file.read()).digest()
+            file.write(checksum)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
         raise UserError(
-            f"cannot write {path} ({error.strerror or first_line(error)}); the last whole checkpoint is kept: make "
-            "room and give the same command again"
+            f"cannot write {path} ({first_line(error)}); the last whole checkpoint is kept: make room and give the "
+            "same command again"
+        ) from error
+
+
+def load_whole(model, path):
+    """Loads weights that `save_whole` wrote. Raises UserError for a damaged file or one of another architecture."""
+    content = pathlib.Path(path).read_bytes()
+    if hashlib.sha256(content[:-SHA256]).digest() != content[-SHA256:]:
+        raise UserError(f"checkpoint {path} is damaged; delete it to train from the start")
+    try:
+        model.load_weights(path)
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise UserError(
+            f"checkpoint {path} belongs to another architecture; delete it or choose another --work_dir "
+            f"({first_line(error)})"
         ) from error
 
 
@@ -36,23 +63,14 @@ def restore(game, work):
     path = pathlib.Path(work) / NAME
     if not path.exists():
         return 0
-    try:
-        game.load_weights(path)
-    except OSError as error:
-        raise UserError(
-            f"checkpoint {path} is damaged; delete it to train from the start ({first_line(error)})"
-        ) from error
-    except (ValueError, KeyError) as error:
-        raise UserError(
-            f"checkpoint {path} belongs to another architecture; delete it or choose another --work_dir "
-            f"({first_line(error)})"
-        ) from error
+    load_whole(game, path)
     return int(game.steps_done.value)
 
 
 def first_line(error):
-    """The first line of an exception's text, for messages of one line."""
-    return str(error).strip().split("\n", 1)[0][:200]
+    """What an exception says, in one line: HDF5 wraps the system's own words."""
+    inner = re.search(r"error message = '([^']*)'", str(error))
+    return inner[1] if inner else str(error).strip().split("\n", 1)[0][:200]
 
 
 class LastStates(keras.callbacks.Callback):

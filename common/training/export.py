@@ -5,7 +5,8 @@
     python -m common.training.export read FOLDER reproductions/doersch/digits.py --model=vae --scale=paper
 
 `write` runs the script up to its training and writes the program instead of running it; `read` runs the script, loads
-the trained weights where it would train, and goes on to evaluation and record. The flags must ask for one run.
+the trained weights where it would train, and goes on to evaluation and record. The flags must ask for one run, the
+same for both: `read` compares settings, data, first weights and program, and refuses another training.
 
 The program is many steps with the loop compiled in. TensorFlow gives its HLO, which becomes StableHLO inside a
 `jax.export` artifact. Its inputs are rows and seeds, then what the function captured: data, weights, batch-norm
@@ -15,6 +16,7 @@ in full float32 also where TF32 is the device's default, so that a training mean
 
 import csv
 import dataclasses
+import hashlib
 import json
 import math
 import pathlib
@@ -35,47 +37,79 @@ RUNNER = "common/training/run_exported.py"  # needs jax: copied, not imported
 SHIPPED = ("common/__init__.py", "common/errors.py", "common/data/feeds.py")  # what run_exported.py imports
 DTYPES = {"f32": "float32", "f64": "float64", "bf16": "bfloat16", "f16": "float16", "s32": "int32", "s64": "int64",
           "u8": "uint8", "u32": "uint32", "u64": "uint64", "pred": "bool"}  # fmt: skip
+COMPARED = {"steps": "number of steps", "epoch_steps": "steps an epoch", "batch": "batch size", "seed": "seed",
+            "draws": "batches a step", "shuffle": "shuffle", "pixels": "training set", "shapes": "model"}  # fmt: skip
+ANEW = "export again into an empty folder"
 
 
 def export_program(game, folder, *, steps, batch, seed, epoch_steps, shuffle=True, keep=(), longest=200):
     """Writes `game`, as it is now, and its training of `steps` steps into `folder`.
 
     A program is the largest number of steps up to `longest` that divides an epoch and the training. keep: numbers of
-    steps after which the runner keeps a copy of the state. Raises UserError if jax or flatbuffers is missing.
+    steps after which the runner keeps a copy of the state. Written again, the same training keeps its trained state.
+    Raises UserError if jax or flatbuffers is missing or `folder` holds another export.
     """
     folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     common_divisor = math.gcd(steps, epoch_steps)
     program_steps = max(d for d in range(1, min(longest, common_divisor) + 1) if common_divisor % d == 0)
-    concrete, hlo = traced(game, program_steps, batch)
+    concrete, hlo, text = traced(game, program_steps, batch, "hlo_serialized", "hlo")
     artifact, updates, inputs = to_artifact(hlo)
-    captured = concrete.captured_inputs
-    if inputs != 2 + len(captured):
-        raise RuntimeError(f"the program has {inputs} inputs, {2 + len(captured)} were expected")  # TensorFlow changed
-    place = {id(v.value.handle): number for number, v in enumerate(variables(game))}
-    of_input = {number: place[id(tensor)] for number, tensor in enumerate(captured) if id(tensor) in place}
-    constants = {n: tensor for n, tensor in enumerate(captured) if n not in of_input}
-    if any(tensor.dtype == tf.resource for tensor in constants.values()):
-        raise RuntimeError("the program uses a variable that is no weight, statistic or optimiser slot of the game")
-    values = [np.asarray(v) for v in variables(game)]
+    of_input, constants = inputs_of(game, concrete)
+    if inputs != 2 + len(of_input) + len(constants):  # TensorFlow changed
+        raise RuntimeError(f"the program has {inputs} inputs, 2 + {len(of_input)} + {len(constants)} were expected")
     logs = sorted(concrete.structured_outputs)  # tf.nest flattens a dict in this order
-    (folder / "program.jaxexport").write_bytes(artifact)
-    np.savez(folder / "constants.npz", **{f"{n:04d}": tensor.numpy() for n, tensor in constants.items()})
-    start = {f"{n:04d}": values[number] for n, number in of_input.items()}
-    np.savez(folder / "start.npz", steps_done=0, log=np.zeros((0, len(logs) + 1)), **start)
-    meta = {
-        "steps": steps, "program_steps": program_steps, "epoch_steps": epoch_steps, "batch": batch, "seed": seed,
-        "draws": game.draws, "shuffle": shuffle, "images": len(game.images), "keep": sorted(keep), "logs": logs,
+    start = {name: np.asarray(variables(game)[number]) for name, number in of_input.items()}
+    meta = settings(game, steps=steps, batch=batch, seed=seed, epoch_steps=epoch_steps, shuffle=shuffle) | {
+        "program_steps": program_steps, "keep": sorted(keep), "logs": logs,
         "updates": [[output, argument - 2] for output, argument in updates],
-        "variables": {f"{n:04d}": number for n, number in of_input.items()},
-        "shapes": [list(value.shape) for value in values],
+        "variables": of_input, "start": {name: digest(value) for name, value in start.items()},
+        "constants": {name: digest(value) for name, value in constants.items()},
+        "program": program_digest(text),
     }  # fmt: skip
+    meta |= {"id": meta_id(meta), "artifact": hashlib.sha256(artifact).hexdigest()}
+    if (folder / "meta.json").exists() and read_meta(folder)["id"] != meta["id"]:
+        raise UserError(f"{folder} holds another export; choose an empty folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "program.jaxexport").write_bytes(artifact)
+    np.savez(folder / "constants.npz", **constants)
+    np.savez(folder / "start.npz", id=meta["id"], steps_done=0, log=np.zeros((0, len(logs) + 1)), **start)
     (folder / "meta.json").write_text(json.dumps(meta, indent=1))
     ship_runner(folder)
 
 
-def traced(game, program_steps, batch):
-    """(concrete function, serialised HLO) of `game.program` on whole programs, compiled with its loop."""
+def settings(game, *, steps, batch, seed, epoch_steps, shuffle):
+    """What can be said of a training before its program is traced; JSON's types alone."""
+    return {
+        "steps": steps, "epoch_steps": epoch_steps, "batch": batch, "seed": seed, "draws": game.draws,
+        "shuffle": shuffle, "images": len(game.images), "pixels": digest(game.images),
+        "shapes": [list(v.shape) for v in variables(game)],
+    }  # fmt: skip
+
+
+def digest(array):
+    """16 hex digits of an array's type, shape and values."""
+    array = np.ascontiguousarray(array)
+    return hashlib.sha256(f"{array.dtype} {array.shape} ".encode() + array.tobytes()).hexdigest()[:16]
+
+
+def program_digest(text):
+    """16 hex digits of a program's HLO: of its instructions without names, in any order.
+
+    Names hold running numbers, and XLA sorts by name: both depend on what the process made before.
+    """
+    text = re.sub(r", metadata=\{[^}]*\}", "", text.split("\n", 1)[1])  # the first line names the module
+    lines = sorted(re.sub(r"%[\w.\-]+|[A-Za-z_][\w\-]*[._]\d[\w.\-]*", "%", line) for line in text.splitlines())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def meta_id(meta):
+    """The id of an export, which all its states have: 16 hex digits of what meta.json says. run_exported has it too."""
+    text = json.dumps({k: v for k, v in meta.items() if k not in ("id", "artifact")}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def traced(game, program_steps, batch, *stages):
+    """(concrete function, its HLO in each of XLA's `stages`) of `game.program` on whole programs, with its loop."""
     game.step_function = game.one_step
     rows = tf.zeros([program_steps, game.draws, batch], tf.int32)
     seeds = tf.zeros([program_steps, 2], tf.int32)
@@ -83,12 +117,22 @@ def traced(game, program_steps, batch):
     tf.config.experimental.enable_tensor_float_32_execution(False)
     try:
         program = tf.function(game.program, jit_compile=True)
-        return program.get_concrete_function(rows, seeds), program.experimental_get_compiler_ir(rows, seeds)(
-            stage="hlo_serialized"
-        )
+        lowered = program.experimental_get_compiler_ir(rows, seeds)
+        return program.get_concrete_function(rows, seeds), *(lowered(stage=stage) for stage in stages)
     finally:
         tf.config.experimental.enable_tensor_float_32_execution(tf32)
         game.prepare_to_run()
+
+
+def inputs_of(game, concrete):
+    """What the program captured: {input: number of the game's variable}, {input: array that no step changes}."""
+    place = {id(v.value.handle): number for number, v in enumerate(variables(game))}
+    captured = {f"{number:04d}": tensor for number, tensor in enumerate(concrete.captured_inputs)}
+    of_input = {name: place[id(tensor)] for name, tensor in captured.items() if id(tensor) in place}
+    constants = {name: tensor for name, tensor in captured.items() if name not in of_input}
+    if any(tensor.dtype == tf.resource for tensor in constants.values()):
+        raise RuntimeError("the program uses a variable that is no weight, statistic or optimiser slot of the game")
+    return of_input, {name: tensor.numpy() for name, tensor in constants.items()}
 
 
 def to_artifact(hlo):
@@ -105,9 +149,8 @@ def to_artifact(hlo):
         from jaxlib.mlir import ir
         from jaxlib.mlir.dialects import stablehlo
     except ImportError as error:
-        raise UserError(
-            f"this version of jax, {jax.__version__}, is not supported; constraints.txt names one that is ({error})"
-        ) from error
+        told = f"jax {jax.__version__} is not supported; constraints.txt names a version that is ({error})"
+        raise UserError(told) from error
 
     computation = xla_client.XlaComputation(hlo)
     header = computation.as_hlo_text().split("\n", 1)[0]
@@ -160,30 +203,64 @@ def ship_runner(folder):
 
 
 def import_state(game, folder, file="state.npz"):
-    """Loads a state that the runner saved in `folder` into `game`; returns the number of steps done.
-
-    Raises UserError if there is none, or if the game has other variables than the exported one.
-    """
-    path = pathlib.Path(folder) / file
-    meta = read_meta(folder)
+    """Loads what the runner saved into `game`; returns the steps done. Raises UserError if no whole state fits."""
+    path, meta = pathlib.Path(folder) / file, read_meta(folder)
     if not path.exists():
         raise UserError(f"no trained state {path}; run {pathlib.Path(folder) / 'run_exported.py'} first")
     of_game = variables(game)
     if meta["shapes"] != [list(v.shape) for v in of_game]:
         raise UserError(f"{folder} was exported from another model; give the flags it was exported with")
-    with np.load(path) as saved:
-        for name, number in meta["variables"].items():
-            of_game[number].assign(saved[name])
-        game.steps_done.assign(int(saved["steps_done"]))
+    saved = read_arrays(path, meta)
+    for name, number in meta["variables"].items():
+        of_game[number].assign(saved[name])
+    game.steps_done.assign(int(saved["steps_done"]))
     return int(game.steps_done.value)
 
 
-def read_meta(folder):
-    """What the export wrote about itself; raises UserError if `folder` holds no export."""
+def read_arrays(path, meta):
+    """{name: array} of a state; raises UserError if it is damaged or belongs to another export than `meta`."""
+    advice = ANEW if path.name == "start.npz" else "delete state.npz and run run_exported.py again"
     try:
-        return json.loads((pathlib.Path(folder) / "meta.json").read_text())
+        with np.load(path) as file:
+            saved = {name: file[name] for name in file.files}
+        shapes = {"steps_done": []} | {name: meta["shapes"][number] for name, number in meta["variables"].items()}
+        if any(list(saved[name].shape) != shape for name, shape in shapes.items()) or saved["log"].ndim != 2:
+            raise ValueError("arrays of other shapes")
+    except Exception as error:  # numpy and zipfile raise many kinds for broken bytes
+        raise UserError(f"{path} is damaged ({checkpoints.first_line(error)}); {advice}") from error
+    if str(saved.get("id")) != meta["id"]:
+        raise UserError(f"{path} belongs to another export than meta.json; {advice}")
+    return saved
+
+
+def read_meta(folder):
+    """What the export wrote about itself; raises UserError if `folder` holds no export or a damaged one."""
+    path = pathlib.Path(folder) / "meta.json"
+    try:
+        meta = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise UserError(f"{folder} holds no exported training ({checkpoints.first_line(error)})") from error
+        raise UserError(f"{folder} holds no exported training ({checkpoints.first_line(error)}); {ANEW}") from error
+    if not isinstance(meta, dict) or meta.get("id") != meta_id(meta):
+        raise UserError(f"{path} is damaged or of older code; {ANEW}")
+    return meta
+
+
+def refuse_another(folder, meta, game, here):
+    """Raises UserError if the export in `folder` is not that of `game`, untrained, with the settings `here`."""
+    advice = f"give the flags it was exported with, or {ANEW}"
+    for key, what in COMPARED.items():
+        if meta[key] != here[key]:
+            values = f": {meta[key]}, not {here[key]}" if isinstance(here[key], int) else ""
+            raise UserError(f"{folder} was exported with another {what}{values}; {advice}")
+    start, values = read_arrays(pathlib.Path(folder) / "start.npz", meta), variables(game)
+    for name, number in meta["variables"].items():  # another processor may round the first weights otherwise
+        if not np.allclose(start[name], values[number], rtol=1e-5, atol=1e-8):
+            raise UserError(f"{folder} was exported with other first weights or another learning rate; {advice}")
+    concrete, text = traced(game, meta["program_steps"], meta["batch"], "hlo")
+    of_input, constants = inputs_of(game, concrete)
+    found = (of_input, {name: digest(value) for name, value in constants.items()}, program_digest(text))
+    if found != (meta["variables"], meta["constants"], meta["program"]):
+        raise UserError(f"{folder} was exported with another program (options, code or TensorFlow version); {advice}")
 
 
 class Written(Exception):
@@ -194,12 +271,11 @@ def writing_fit(folder):
     """A stand-in for common.training.fit.fit that exports the training and ends the script."""
 
     def fit(game, *, steps, batch, seed, work, epoch_steps=None, shuffle=True, callbacks=(), **_):
-        epoch_steps = epoch_steps or max(1, len(game.images) // (batch * game.draws))
-        last = [callback for callback in callbacks if isinstance(callback, checkpoints.LastStates)]
-        if len(last) < len(callbacks):
+        epoch_steps = epoch_steps or max(1, len(game.images) // (batch * game.draws))  # as common.training.fit has it
+        if not all(isinstance(callback, checkpoints.LastStates) for callback in callbacks):
             raise UserError("this training uses callbacks, which an exported program cannot call")
-        epochs = -(-steps // epoch_steps)
-        kept = {min(steps, (epoch + 1) * epoch_steps) for each in last for epoch in range(epochs)[-each.count :]}
+        ends = [min(steps, end + epoch_steps) for end in range(0, steps, epoch_steps)]  # of the epochs
+        kept = {end for each in callbacks for end in ends[-each.count :]}
         export_program(game, folder, steps=steps, batch=batch, seed=seed, epoch_steps=epoch_steps, shuffle=shuffle,
                        keep=kept)  # fmt: skip
         raise Written
@@ -210,29 +286,30 @@ def writing_fit(folder):
 def reading_fit(folder, original):
     """A stand-in for common.training.fit.fit that takes the trained state from `folder` where it would train."""
 
-    def fit(game, *, steps, work, callbacks=(), **rest):
+    def fit(game, *, steps, batch, seed, work, epoch_steps=None, shuffle=True, callbacks=(), **rest):
         work, meta = pathlib.Path(work), read_meta(folder)
+        epoch_steps = epoch_steps or max(1, len(game.images) // (batch * game.draws))
+        sequence = {"steps": steps, "batch": batch, "seed": seed, "epoch_steps": epoch_steps, "shuffle": shuffle}
+        refuse_another(folder, meta, game, settings(game, **sequence))
         for callback in callbacks:
-            callback.folder.mkdir(parents=True, exist_ok=True)
             for kept in meta["keep"][-callback.count :]:
                 import_state(game, folder, f"kept-{kept:08d}.npz")
                 epoch = -(-kept // meta["epoch_steps"]) - 1
-                game.save_weights(callback.folder / f"{epoch:06d}.weights.h5", overwrite=True)
+                checkpoints.save_whole(game, callback.folder / f"{epoch:06d}.weights.h5")
         done = import_state(game, folder)
         if done != steps:
             raise UserError(f"{folder} is trained for {done} of {steps} steps; run its run_exported.py again")
         work.mkdir(parents=True, exist_ok=True)
         write_log(folder, meta, work / "log.csv")
         checkpoints.save(game, work)
-        return original(game, steps=steps, work=work, callbacks=callbacks, **rest)  # finds a finished training
+        return original(game, **sequence, work=work, callbacks=callbacks, **rest)  # finds a finished training
 
     return fit
 
 
 def write_log(folder, meta, path):
     """The log.csv that a training here would have written: a row an epoch."""
-    with np.load(pathlib.Path(folder) / "state.npz") as saved:
-        log = saved["log"]
+    log = read_arrays(pathlib.Path(folder) / "state.npz", meta)["log"]
     per_epoch = meta["epoch_steps"] // meta["program_steps"]
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)

@@ -1,6 +1,5 @@
 """Training: Keras's own `fit` over programs of many steps, resumed where a killed run stopped."""
 
-import csv
 import math
 import pathlib
 import time
@@ -14,6 +13,7 @@ from tqdm.keras import TqdmCallback
 from common.data import feeds
 from common.errors import UserError
 from common.training import checkpoints
+from common.training.logs import append_rows, keep_rows, read_rows, require_epochs
 
 ADVICE = (
     "the last checkpoint is kept. Try a smaller learning rate (--set learning_rate=...) or --jit=eager to look inside"
@@ -62,12 +62,7 @@ class _Log(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs.update({name: total / self.programs for name, total in self.sums.items()})
         logs["seconds"] = time.monotonic() - self.started
-        names = sorted(logs)
-        with open(self.path, "a", newline="") as file:
-            writer = csv.writer(file)
-            if not file.tell():
-                writer.writerow(["epoch", *names])
-            writer.writerow([epoch, *(float(logs[name]) for name in names)])
+        append_rows(self.path, [{"epoch": epoch} | {name: float(logs[name]) for name in sorted(logs)}])
 
 
 def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, shuffle=True, jit="auto", save_every=1,
@@ -77,8 +72,8 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
     An epoch is `epoch_steps` steps (default: one pass over the images): logs are averaged over it and the checkpoint in
     folder `work` is written at its end. `program_steps` steps run in one call. Started again on the same folder, the
     run goes on from the checkpoint and ends bit-equal to one that was never stopped.
-    Raises UserError if the batch is larger than the set, a loss is not finite, the checkpoint does not fit or is of a
-    longer training, or nothing can be written.
+    Raises UserError if the batch is larger than the set, a loss is not finite, the checkpoint or the log does not fit
+    or is of a longer training, or nothing can be written.
     """
     work = pathlib.Path(work)
     work.mkdir(parents=True, exist_ok=True)
@@ -93,9 +88,10 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
         raise UserError(
             f"{work} holds a training of {done} steps, longer than the {steps} asked for; choose another --work_dir"
         )
-    log = work / "log.csv"
+    log, logged = work / "log.csv", epochs if done == steps else done // epoch_steps
+    keep_rows(log, lambda row: row.get("epoch", logged) < logged)  # what was logged after the checkpoint runs again
+    require_epochs(log, logged)
     if done < steps:
-        _drop_rows_after(log, done // epoch_steps)
         feed = tf.data.Dataset.from_generator(
             lambda: feeds.programs(n, batch, seed, done, steps, epoch_steps, program_steps, game.draws, shuffle),
             output_signature=(
@@ -105,13 +101,13 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
         )
         history = [_Log(log), *callbacks, _Save(work, save_every)]
         if progress:
-            history.append(TqdmCallback(verbose=0, initial=done // epoch_steps, desc=work.name, mininterval=5))
+            history.append(TqdmCallback(verbose=0, initial=logged, desc=work.name, mininterval=5))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Your input ran out of data")  # the last epoch may be short
             game.fit(
                 feed.prefetch(2),
                 epochs=epochs,
-                initial_epoch=done // epoch_steps,
+                initial_epoch=logged,
                 steps_per_epoch=feeds.programs_per_epoch(epoch_steps, program_steps),
                 shuffle=False,  # the feed is in order already
                 callbacks=history,
@@ -120,20 +116,10 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
     return read_log(log)
 
 
-def _drop_rows_after(log, epochs):
-    """Epochs logged after the last checkpoint run again: their rows are dropped."""
-    if log.exists():
-        kept = log.read_text().splitlines(keepends=True)[: epochs + 1 if epochs else 0]
-        temporary = log.with_name("writing.csv")
-        temporary.write_text("".join(kept))
-        temporary.replace(log)  # a kill leaves the old file or the new one
-
-
 def read_log(log):
     """{name: [value an epoch]} of a log.csv."""
-    with open(log, newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {name: [float(row[name]) for row in rows] for name in (rows[0] if rows else {}) if name != "epoch"}
+    rows = read_rows(pathlib.Path(log))
+    return {name: [row[name] for row in rows] for name in (rows[0] if rows else {}) if name != "epoch"}
 
 
 def logged_seconds(work):

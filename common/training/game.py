@@ -17,6 +17,7 @@ import keras
 import tensorflow as tf
 
 from common.data.binarise import KINDS
+from common.data.binary import require_binary
 from common.errors import UserError
 from common.probability import draws
 
@@ -86,6 +87,8 @@ class Game(keras.Model):
         super().__init__()
         if binarisation not in KINDS:
             raise UserError(f"unknown binarisation {binarisation!r}; choose one of {', '.join(KINDS)}")
+        if binarisation in ("fixed", "own_draw"):
+            require_binary(images, "the training images")
         self.players = {player.name: player for player in players}
         self.turns = turns or (tuple(self.players),)
         self.binarisation = binarisation

@@ -4,11 +4,13 @@
 
 FOLDER is what `python -m common.training.export write` made; it holds this file too, and is all that has to travel.
 A call goes on where the last one stopped, saves its state as it goes, and ends when the training is done or its
-seconds are over: exit code 0 if it is done, 3 if there is more to do. `export read` takes the folder back into Keras.
+seconds are over: exit code 0 if it is done, 3 if there is more to do, 2 if the folder is damaged. `export read` takes
+it back into Keras.
 """
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import pathlib
 import sys
@@ -21,16 +23,14 @@ from jax import export
 from common.data import feeds
 
 MORE_TO_DO = 3
+ANEW = "export again into an empty folder"
 
 
 def run(folder, seconds=float("inf"), save_every=60.0):
     """Trains for at most `seconds`; returns the number of steps done and of all steps."""
     folder, started = pathlib.Path(folder), time.monotonic()
     jax.config.update("jax_enable_x64", True)
-    missing = [name for name in ("meta.json", "program.jaxexport", "constants.npz") if not (folder / name).is_file()]
-    if missing:
-        sys.exit(f"error: {folder} is no exported training: it lacks {', '.join(missing)}")
-    meta = json.loads((folder / "meta.json").read_text())
+    meta = read_meta(folder)
     inputs, done, log = load(folder)
     program = compiled(folder, meta)
     per_program, last_saved, begun = meta["program_steps"], started, done
@@ -57,9 +57,33 @@ def run(folder, seconds=float("inf"), save_every=60.0):
     return done, meta["steps"]
 
 
+def read_meta(folder):
+    """What the export says about itself; a folder that is no export, or a damaged one, ends the process."""
+    files = ("meta.json", "program.jaxexport", "constants.npz", "start.npz")
+    missing = [name for name in files if not (folder / name).is_file()]
+    if missing:
+        fail(f"{folder} is no exported training: it lacks {', '.join(missing)}; {ANEW}")
+    try:
+        meta = json.loads((folder / "meta.json").read_text())
+    except ValueError:
+        meta = None
+    if not isinstance(meta, dict) or meta.get("id") != meta_id(meta):
+        fail(f"{folder / 'meta.json'} is damaged or of older code; {ANEW}")
+    return meta
+
+
+def meta_id(meta):
+    """As in common.training.export, which is not here."""
+    text = json.dumps({k: v for k, v in meta.items() if k not in ("id", "artifact")}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def compiled(folder, meta):
     """The program as a jax function; the state it updates is given away to it (its memory is used again)."""
-    exported = export.deserialize((folder / "program.jaxexport").read_bytes())
+    artifact = (folder / "program.jaxexport").read_bytes()
+    if hashlib.sha256(artifact).hexdigest() != meta.get("artifact"):
+        fail(f"{folder / 'program.jaxexport'} is damaged; {ANEW}")
+    exported = export.deserialize(artifact)
     platform = {"gpu": "cuda"}.get(jax.default_backend(), jax.default_backend())
     exported = dataclasses.replace(exported, platforms=(platform,))  # the module inside names no device
     return jax.jit(exported.call, donate_argnums=[2 + argument for _, argument in meta["updates"]])
@@ -67,13 +91,36 @@ def compiled(folder, meta):
 
 def load(folder):
     """(inputs of the program, steps done, log rows) of the last saved state, or of the start."""
-    with np.load(folder / "constants.npz") as constants:
-        arrays = dict(constants)
-    state = folder / "state.npz"
-    with np.load(state if state.exists() else folder / "start.npz") as saved:
-        arrays |= {name: saved[name] for name in saved.files if name.isdigit()}
-        done, log = int(saved["steps_done"]), saved["log"].tolist()
-    return [jax.numpy.asarray(arrays[name]) for name in sorted(arrays)], done, log
+    folder = pathlib.Path(folder)
+    meta = read_meta(folder)
+    arrays = read_arrays(folder / "constants.npz", meta["constants"], ANEW)
+    path, advice = folder / "state.npz", "delete it to train from the start"
+    if not path.exists():
+        path, advice = folder / "start.npz", ANEW
+    saved = read_arrays(path, [*meta["variables"], "steps_done", "log"], advice)
+    if str(saved.get("id")) != meta["id"]:
+        fail(f"{path} belongs to another export than meta.json; {advice}")
+    arrays |= {name: saved[name] for name in meta["variables"]}
+    return [jax.numpy.asarray(arrays[name]) for name in sorted(arrays)], int(saved["steps_done"]), saved["log"].tolist()
+
+
+def read_arrays(path, names, advice):
+    """{name: array} of an npz file; a damaged one, or one that lacks some of `names`, ends the process."""
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+    except Exception as error:  # numpy and zipfile raise many kinds for broken bytes
+        fail(f"{path} is damaged ({error}); {advice}")
+    missing = sorted(set(names) - set(arrays))
+    if missing:
+        fail(f"{path} is damaged (it lacks {', '.join(missing[:3])}); {advice}")
+    return arrays
+
+
+def fail(message):
+    """Ends the process with one line on stderr and exit code 2."""
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    sys.exit(2)
 
 
 def save(folder, meta, inputs, done, log):
@@ -82,7 +129,8 @@ def save(folder, meta, inputs, done, log):
     names = ["state.npz"] + ([f"kept-{done:08d}.npz"] if done in meta["keep"] else [])
     for name in reversed(names):
         temporary = folder / f"writing-{name}"
-        np.savez(temporary, steps_done=done, log=np.array(log, np.float64).reshape(-1, len(meta["logs"]) + 1), **arrays)
+        rows = np.array(log, np.float64).reshape(-1, len(meta["logs"]) + 1)
+        np.savez(temporary, id=meta["id"], steps_done=done, log=rows, **arrays)
         temporary.replace(folder / name)
 
 

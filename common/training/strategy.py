@@ -20,6 +20,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 
 import keras
@@ -65,12 +66,37 @@ def worker():
     """(type, index) of this process from TF_CONFIG; raises UserError if it is missing or malformed."""
     try:
         config = json.loads(os.environ["TF_CONFIG"])
-        return config["task"]["type"], int(config["task"]["index"])
-    except (KeyError, TypeError, ValueError) as error:
+        kind, index = config["task"]["type"], int(config["task"]["index"])
+        wrong = fault(config.get("cluster"), kind, index)
+    except KeyError as error:
+        wrong = f"there is no {error.args[0]}"
+    except (AttributeError, TypeError, ValueError) as error:
+        wrong = f"it cannot be read: {checkpoints.first_line(error)}"
+    if wrong:
         raise UserError(
             "--strategy=multi_worker needs the environment variable TF_CONFIG in every process, such as "
-            '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}'
-        ) from error
+            '{"cluster": {"worker": ["host1:2222", "host2:2222"]}, "task": {"type": "worker", "index": 0}}; '
+            f"here {wrong}"
+        )
+    return kind, index
+
+
+def fault(cluster, kind, index):
+    """What is wrong with a TF_CONFIG of this cluster and this task, None if nothing is."""
+    if not isinstance(cluster, dict) or not cluster:
+        return "its cluster names no workers"
+    for name, hosts in cluster.items():
+        if name not in ("chief", "worker"):
+            return f"its cluster has a {name}, but only a chief and workers train"
+        if not isinstance(hosts, list) or not hosts or not all(re.fullmatch(r"\S+:\d+", str(h)) for h in hosts):
+            return f"the {name} of its cluster is no list of host:port"
+    if len(cluster.get("chief", [1])) != 1:
+        return "its cluster has more than one chief"
+    if kind not in cluster:
+        return f"its task is a {kind}, which its cluster does not name"
+    if not 0 <= index < len(cluster[kind]):
+        return f"its task is {kind} {index}, but its cluster has {len(cluster[kind])} of them, counted from 0"
+    return None
 
 
 def is_chief(name):
@@ -78,7 +104,7 @@ def is_chief(name):
     if name != "multi_worker":
         return True
     kind, index = worker()
-    has_chief = "chief" in json.loads(os.environ["TF_CONFIG"]).get("cluster", {})
+    has_chief = "chief" in json.loads(os.environ["TF_CONFIG"])["cluster"]
     return kind == "chief" or (kind == "worker" and index == 0 and not has_chief)
 
 

@@ -8,7 +8,7 @@ from common.data.images import Images
 from common.evaluation import nats
 from common.models import pixels
 from common.nets.precision import in_float32, precision
-from common.training.checkpoints import LastStates
+from common.training.checkpoints import LastStates, load_whole
 from common.training.fit import fit
 from reproductions.ahmed_ch2 import samples
 
@@ -83,12 +83,12 @@ def choose(game, paths, validation, seed) -> str:
     """
     found = {}
     for path in paths:
-        game.load_weights(path)
+        load_whole(game, path)
         pixels.use_average(game)
         if int(game.steps_done.value) >= getattr(game, "warm_up", 0):
             found[path] = nats.quick(game, validation, seed).mean()
     best = min(found or {paths[-1]: np.nan}, key=found.get)
-    game.load_weights(best)
+    load_whole(game, best)
     pixels.use_average(game)
     return f"after {int(game.steps_done.value)} iterations, the best of {len(found)} on {len(validation)} images"
 

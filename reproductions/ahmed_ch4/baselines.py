@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from common.data.binarise import own_draw
+from common.errors import UserError
 
 LOWEST = 1e-3  # pixel probabilities stay in [LOWEST, 1 - LOWEST]
 PSEUDO_COUNT = 0.5  # this many imagined on-pixels and off-pixels in every component
@@ -75,6 +76,8 @@ def fit_mixture(bits, components, iterations, seed, trace=None):
     which therefore never falls; its value before each step is appended to the list `trace` if one is given.
     With one component and one step it is the exact fit of independent pixels.
     """
+    if components > len(bits):
+        raise UserError(f"components={components}: a mixture of {len(bits)} images takes 1 to {len(bits)}")
     chosen = np.random.default_rng(seed).choice(len(bits), components, replace=False)
     model = Mixture(np.full(components, 1.0 / components), 0.25 + 0.5 * bits[chosen].astype(np.float64))
     for _ in range(iterations):

@@ -17,7 +17,7 @@ from common.errors import UserError
 from common.evaluation import detection, nats
 from common.models.pixels import adam
 from common.nets.precision import in_float32, precision
-from common.training.checkpoints import LastStates
+from common.training.checkpoints import LastStates, load_whole
 from common.training.fit import fit
 from reproductions.ahmed_ch4 import baselines, models, scores
 
@@ -78,7 +78,7 @@ EXPERIMENT = experiment.Experiment(
 
 def run_vae(settings, images, work):
     """The VAE's bounds on the test images, binarised once for all models that are compared."""
-    held_out = images.without_class(settings.key["held_out"])
+    held_out = without(images, settings)
 
     def build():
         return models.VAE(
@@ -95,7 +95,7 @@ def run_vae(settings, images, work):
     found["elbo_averaged"] = scores.averaged_over_binarisations(
         game, images.test, settings["binarisations"], settings.seed
     )
-    metrics = detected(found, "elbo", images, settings)
+    metrics = scores.detected(found, "elbo", images, settings)
     rest = images.test_labels != settings.key["held_out"]
     parts = {"kl": found["kl"], "reconstruction": found["elbo"] - found["kl"]}
     metrics |= {f"aupr_{name}": 100 * detection.average_precision(part, ~rest) for name, part in parts.items()}
@@ -111,14 +111,14 @@ def run_vae(settings, images, work):
         found | {"label": images.test_labels},
         evaluator=f"ELBO, {settings['elbo_samples']} posterior samples; L_{settings['importance_samples']}",
         steps=steps,
-        binarisation="dynamic in training; one own draw of the test set",
+        binarisation=f"{settings['binarisation']} in training; one own draw of the test set",
         split=f"test set, class {settings.key['held_out']} against the rest",
     )
 
 
 def run_pixels(settings, images, work):
     """PixelCNN, exact, and PixelVAE, by its bounds; on the bits that the VAE is tested on."""
-    held_out = images.without_class(settings.key["held_out"])
+    held_out = without(images, settings)
     steps, sizes = settings["iterations"], {k: v for k, v in settings.options.items() if k in models.SIZES}
 
     def build():
@@ -135,7 +135,7 @@ def run_pixels(settings, images, work):
     found = scores.pixel_scores(copy, images.test, settings, settings.seed)
     headline, name = ("nll", "nll") if "nll" in found else ("elbo", "nll_bound")
     exact, rest = headline == "nll", images.test_labels != settings.key["held_out"]
-    metrics = detected(found, headline, images, settings) | {
+    metrics = scores.detected(found, headline, images, settings) | {
         f"{name}_rest_nats": found[headline][rest].mean(),
         f"{name}_held_out_nats": found[headline][~rest].mean(),
         "train_nats": log["pixelcnn" if exact else "negative_elbo"][-1],
@@ -156,7 +156,7 @@ def run_pixels(settings, images, work):
 
 def run_dcgan(settings, images, work):
     """Minus the discriminator's logit, at the end and averaged over the last states; grey images."""
-    held_out = images.without_class(settings.key["held_out"])
+    held_out = without(images, settings)
 
     def build():
         return models.DCGAN(held_out.train, settings["latent"], settings["learning_rate"], settings["beta_1"])
@@ -172,10 +172,10 @@ def run_dcgan(settings, images, work):
     game = in_float32(game, build)
     found, logits = {}, []
     for path in last.paths():
-        game.load_weights(path)
+        load_whole(game, path)
         logits.append(scores.discriminator_logits(game, images.test))
     found["logit"], found["logit_averaged"] = -logits[-1], -np.mean(logits, 0)
-    metrics = detected(found, "logit", images, settings)
+    metrics = scores.detected(found, "logit", images, settings)
     positive = images.test_labels == settings.key["held_out"]
     over_time = [100 * detection.average_precision(-logit, positive) for logit in logits]
     metrics |= {"aupr_last_states_sd": np.std(over_time), "aupr_last_states_min": min(over_time)}
@@ -191,11 +191,11 @@ def run_dcgan(settings, images, work):
 
 def run_trivial(settings, images, work):
     """Scores that need no network, which the text does not print: ink, edges, compressed length, Bernoulli mixtures."""
-    held_out = images.without_class(settings.key["held_out"])
+    held_out = without(images, settings)
     found = baselines.scores(
         held_out.train, images.test, settings["components"], settings["em_iterations"], settings.seed
     )
-    metrics = detected(found, "mixture", images, settings)
+    metrics = scores.detected(found, "mixture", images, settings)
     rest = images.test_labels != settings.key["held_out"]
     metrics["nll_mixture_rest_nats"] = found["mixture"][rest].mean()
     return experiment.Outcome(
@@ -207,23 +207,18 @@ def run_trivial(settings, images, work):
     )
 
 
-def detected(found, headline, images, settings):
-    """AUPR of every score in per cent, and for the `headline` score the other areas and the bootstrap interval."""
-    positive = images.test_labels == settings.key["held_out"]
-    metrics = {f"aupr_{name}": 100 * detection.average_precision(values, positive)
-               for name, values in found.items() if name not in ("kl", "ess")}  # fmt: skip
-    score = found[headline]
-    interval = detection.bootstrap_interval(score, positive, replicates=500, seed=settings.seed)
-    return {"aupr": metrics[f"aupr_{headline}"]} | metrics | {
-        "aupr_low": 100 * interval.low,
-        "aupr_high": 100 * interval.high,
-        "aupr_trapezoid": 100 * detection.aupr_trapezoid(score, positive),
-        "aupr_davis_goadrich": 100 * detection.aupr_davis_goadrich(score, positive),
-        "aupr_negated": 100 * detection.average_precision(-score, positive),
-        "auroc": 100 * detection.auroc(score, positive),
-        "prevalence": 100 * detection.prevalence(positive),
-        "lowest_aupr": 100 * detection.lowest_average_precision(positive.sum(), (~positive).sum()),
-    }  # fmt: skip
+def without(images, settings):
+    """The images without the held-out class in training; raises UserError, before it, for what cannot be run."""
+    if images.shape != (28, 28, 1):
+        height, width, channels = images.shape
+        raise UserError(
+            f"'{images.name}' has images of {height}x{width}x{channels}; this experiment takes grey 28x28 ones: mnist, "
+            "digits or folder:PATH@28 of grey images"
+        )
+    held_out = images.without_class(settings.key["held_out"])
+    if not 0 < np.sum(images.test_labels == settings.key["held_out"]) < len(images.test_labels):
+        raise UserError(f"the test set needs images of class {settings.key['held_out']} and others; add some")
+    return held_out
 
 
 RUNS = {"vae": run_vae, "pixelcnn": run_pixels, "pixelvae": run_pixels, "dcgan": run_dcgan, "trivial": run_trivial}

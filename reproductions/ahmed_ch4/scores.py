@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from common.data.binarise import own_draw
 from common.data.binary import drawn
-from common.evaluation import nats
+from common.evaluation import detection, nats
 from common.probability.distributions import (
     bernoulli_log_prob,
     gaussian_kl,
@@ -94,3 +94,22 @@ def discriminator_logits(game, grey):
     score = tf.function(lambda image: game.discriminator(image)[:, 0], autograph=False, reduce_retracing=True)
     batches = [grey[first : first + BATCH] for first in range(0, len(grey), BATCH)]
     return np.concatenate([score(tf.cast(b, tf.float32) / 255.0) for b in batches]).astype(np.float64)
+
+
+def detected(found, headline, images, settings):
+    """AUPR of every score in per cent, and for the `headline` score the other areas and the bootstrap interval."""
+    positive = images.test_labels == settings.key["held_out"]
+    metrics = {f"aupr_{name}": 100 * detection.average_precision(values, positive)
+               for name, values in found.items() if name not in ("kl", "ess")}  # fmt: skip
+    score = found[headline]
+    interval = detection.bootstrap_interval(score, positive, replicates=500, seed=settings.seed)
+    return {"aupr": metrics[f"aupr_{headline}"]} | metrics | {
+        "aupr_low": 100 * interval.low,
+        "aupr_high": 100 * interval.high,
+        "aupr_trapezoid": 100 * detection.aupr_trapezoid(score, positive),
+        "aupr_davis_goadrich": 100 * detection.aupr_davis_goadrich(score, positive),
+        "aupr_negated": 100 * detection.average_precision(-score, positive),
+        "auroc": 100 * detection.auroc(score, positive),
+        "prevalence": 100 * detection.prevalence(positive),
+        "lowest_aupr": 100 * detection.lowest_average_precision(positive.sum(), (~positive).sum()),
+    }  # fmt: skip

@@ -189,7 +189,8 @@ def small_sizes(value, *needed, show=None, premise=None):
         seeds = [seed for seed in by_init[0] if seed in by_init[1]]
         if not seeds:
             missing = [init for init, found in zip(INITIAL, by_init, strict=True) if not found]
-            return Measurement(reason=f"needs both initialisations; missing: {', '.join(missing)}") if missing else None
+            one = len(missing) == 1
+            return Measurement(reason=f"needs both initialisations; missing: {missing[0]}") if one else None
         metrics = {seed: [{s: r.metrics for s, r in found[seed].items()} for found in by_init] for seed in seeds}
         if premise and not all(premise(m) for m in metrics[seeds[0]]):
             return Measurement(reason=f"nothing to explain here: {sizes_shown(metrics[seeds[0]][0])}")

@@ -44,6 +44,7 @@ EXPERIMENT = experiment.Experiment(
 
 def run(settings, images, work):
     """-ELBO and its terms on grey test images, active units, live decoder units, and the samples by the judge."""
+    samples.require_labels(images)
     arguments = {name: settings[name] for name in ("learning_rate", "beta_1", "weight_decay")}
     net = settings.build(lambda: models.VAE(images.train, settings.key["latent"], init=settings.model, **arguments))
     live_before = live_units(net)

@@ -3,8 +3,17 @@
 import numpy as np
 import tensorflow as tf
 
+from common.errors import UserError
 from common.evaluation.samples import class_entropy, frechet_distance, nearest_squared_distance, precision_recall
 from reproductions.doersch.likelihoods import over_batches
+
+
+def require_labels(images):
+    """Raises UserError, before the training, where the judge would ask in vain for labels after it."""
+    if images.train_labels is None or images.test_labels is None:
+        raise UserError(
+            f"'{images.name}' has no labels, which the judge needs; put each class into a folder of its own"
+        )
 
 
 def decoded(net, z):

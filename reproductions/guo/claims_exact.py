@@ -32,11 +32,12 @@ def published(value, *runs, text="", undecided=""):
         number, words = value(*metrics), values.shown(text, metrics)
         if undecided:
             return Measurement(reason=f"measured {number:.3g} {words}; {undecided}")
-        return measure(chosen, [number], stand_in="", exact=True, text=words)
+        return measure(chosen, [number], stand_in="", exact=True, text=words, reason=ONE_TRAINING)
 
     return found
 
 
+ONE_TRAINING = "the author's one training: whether another would differ is not in it"
 STRETCHED = (
     "both grids were stretched each to its own darkest and brightest pixel, which multiplies the edge variance by an "
     "unknown factor of 1 or more: the order of the two cannot be read off them"

@@ -14,8 +14,9 @@ def of_first(net, value):
 
     def found(records) -> Measurement | None:
         return measure(
-            [r for r in chosen.of_net(records, net) if r.scale != "smoke"][:1], value, stand_in="", exact=True
-        )
+            [r for r in chosen.of_net(records, net) if r.scale != "smoke"][:1], value, stand_in="", exact=True,
+            reason="a setting of the author's code, as our run was given it: no result",
+        )  # fmt: skip
 
     return found
 

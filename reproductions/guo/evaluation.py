@@ -12,6 +12,7 @@ from scipy import stats
 from common.errors import UserError
 from common.evaluation import diversity, latents, texture
 from common.evaluation.samples import frechet_distance, nearest_squared_distance, precision_recall
+from common.training.checkpoints import load_whole
 from reproductions.guo import watch
 
 BATCH = 100  # pictures drawn together: batch norm takes its statistics from them
@@ -128,17 +129,17 @@ def on_the_way(game, at, inputs, images, judge, settings, grids=True, requested=
     """
     epochs, arrays, metrics, distances = settings["epochs"], {}, {}, []
     few, real = settings["curve_samples"], judge.features(floats(images.test))
-    drawn_at, along = (at.kept(wanted) for wanted in (watch.quarters(epochs, settings["drawn"]), watch.along(epochs)))
+    drawn_at, along = at.all_or_none(watch.quarters(epochs, settings["drawn"])), at.kept(watch.along(epochs))
     with drawing(game) as picture:
         for number, epoch in enumerate(drawn_at, 1):
-            game.generator.load_weights(at.path(epoch))
+            load_whole(game.generator, at.path(epoch))
             fake = drawn(picture, *inputs)
             found = {"frechet": frechet(fake, real, judge)} | glance(fake, judge, requested)
             metrics |= {f"{name}_q{number}": value for name, value in found.items()}
             if grids or number == len(drawn_at):
                 arrays[f"grid_q{number}"] = pixels(fake[:SHOWN])
         for epoch in along:
-            game.generator.load_weights(at.path(epoch))
+            load_whole(game.generator, at.path(epoch))
             distances.append(frechet(drawn(picture, *(a[:few] for a in inputs)), real, judge))
     near = [epoch for epoch, distance in zip(along, distances, strict=True) if distance <= 1.1 * min(distances)]
     metrics["epochs_to_best"] = near[0] if near else np.nan

@@ -21,6 +21,7 @@ from common.evaluation import diversity
 from common.evaluation.judge import train_judge
 from common.evaluation.samples import frechet_distance, precision_recall
 from common.nets.precision import in_float32, precision
+from common.training.checkpoints import load_whole
 from common.training.fit import fit
 from reproductions.guo import author, evaluation, models_gan, watch
 
@@ -125,7 +126,7 @@ def measured(game, at, drawn_at, images, settings):
     metrics, arrays = {}, {"grid_epochs": np.int32(drawn_at), "real": evaluation.pixels(real[:64])}
     with evaluation.drawing(game) as picture:
         for number, epoch in enumerate(drawn_at, 1):
-            game.generator.load_weights(at.path(epoch))
+            load_whole(game.generator, at.path(epoch))
             fake = evaluation.drawn(picture, z)
             metrics[f"frechet_q{number}"] = frechet_distance(judge.features(fake[:count]), features)
             if settings.variant == "as_described" or number == len(drawn_at):

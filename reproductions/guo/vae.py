@@ -15,6 +15,7 @@ from scipy import stats
 from common import experiment
 from common.evaluation import latents
 from common.evaluation.judge import train_judge
+from common.training.checkpoints import load_whole
 from common.training.fit import fit
 from reproductions.guo import author, evaluation, models_vae, watch
 
@@ -99,7 +100,7 @@ def run(settings, images, work):
     with evaluation.drawing(game) as picture:
         good, arrays["sample_labels"] = evaluation.quality(evaluation.drawn(picture, z), images, judge)
     best = build(settings, images)
-    best.load_weights(test.best_path)
+    load_whole(best, test.best_path)
     in_z, more = latent_space(game, best, images, judge, settings)
     return experiment.Outcome(
         metrics | way | good | in_z,

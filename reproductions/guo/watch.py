@@ -4,7 +4,6 @@ Both survive a kill: whatever belongs to an epoch is written before that epoch's
 the checkpoint that a run resumes from is dropped or written again.
 """
 
-import csv
 import pathlib
 
 import keras
@@ -12,6 +11,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.training.checkpoints import save_whole
+from common.training.logs import append_rows, keep_rows, read_rows
 
 
 class Course(keras.callbacks.Callback):
@@ -28,7 +28,8 @@ class Course(keras.callbacks.Callback):
         self.path, self.moments = pathlib.Path(work) / "steps.csv", moments
 
     def on_train_begin(self, logs=None):
-        drop_rows(self.path, int(self.model.steps_done.value))
+        done = int(self.model.steps_done.value)  # steps after it run again
+        keep_rows(self.path, lambda row: row.get("step", done + 1) <= done)
         self.wanted = {min(moment, self.params["steps"] - 1) for moment in self.moments}
         self.rows = []
 
@@ -71,6 +72,13 @@ class AtEpochs(keras.callbacks.Callback):
         """Those of `epochs` whose weights are there; after an exported training none are."""
         return [epoch for epoch in epochs if self.path(epoch).exists()]
 
+    def all_or_none(self, epochs):
+        """`kept`, for what is numbered: raises UserError if only some are there."""
+        kept = self.kept(epochs)
+        if kept not in ([], epochs):
+            raise UserError(f"{self.folder} lacks some of epochs {epochs}; delete {self.folder.parent} to train anew")
+        return kept
+
 
 class OnTest(keras.callbacks.Callback):
     """Numbers of the test images after every epoch, in test.csv, and the weights of the best epoch.
@@ -85,7 +93,8 @@ class OnTest(keras.callbacks.Callback):
         self.best_path = pathlib.Path(work) / "best.weights.h5"
 
     def on_train_begin(self, logs=None):
-        drop_rows(self.path, int(self.model.steps_done.value))
+        done = int(self.model.steps_done.value)  # steps after it run again
+        keep_rows(self.path, lambda row: row.get("step", done + 1) <= done)
 
     def on_train_batch_end(self, batch, logs=None):
         if batch + 1 < self.params["steps"]:
@@ -117,32 +126,3 @@ def along(epochs, count=20):
     if epochs <= count:
         return list(range(1, epochs + 1))
     return sorted({int(e) for e in np.rint(np.geomspace(1, epochs, count))})
-
-
-def read_rows(path):
-    """The rows of a file of numbers, {column: float} each; [] without a file. A row cut short by a kill is left out."""
-    if not path.exists():
-        return []
-    with open(path, newline="") as file:
-        return [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file) if all(row.values())]
-
-
-def append_rows(path, rows):
-    new = not path.exists()
-    with open(path, "a", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        if new:
-            writer.writeheader()
-        writer.writerows(rows)
-
-
-def drop_rows(path, step):
-    """Rows after `step` are dropped: those steps run again."""
-    kept = [row for row in read_rows(path) if row["step"] <= step]
-    temporary = path.with_name("writing.csv")
-    temporary.unlink(missing_ok=True)
-    if kept:
-        append_rows(temporary, kept)
-        temporary.replace(path)
-    else:
-        path.unlink(missing_ok=True)

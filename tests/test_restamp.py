@@ -1,0 +1,90 @@
+"""After an edit, records are stamped anew only where both codes give equal numbers. Real commands, real history."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.reporting.records import is_stale, load
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "REPRO_DATA"}
+RECORD = "records/guo/formulas/smoke-formulas-as_described-digits-s1.json"
+EDITED, LINE = "reproductions/guo/elbo.py", "def bound(seed"  # a function that the run reaches
+
+
+def call(folder, *command, code=0):
+    done = subprocess.run(
+        command, cwd=folder, env=ENVIRONMENT | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stdout + done.stderr
+
+
+def restamp(folder, revision, code=0):
+    command = (sys.executable, "-m", "common.reporting.restamp", revision, "--because", "a name became clearer")
+    return call(folder, *command, "--results", "kept", code=code)
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory):
+    """A repository with one commit, and one record made by its code."""
+    folder = tmp_path_factory.mktemp("history")
+    for part in ("common", "reproductions"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    git = ("git", "-c", "user.name=n", "-c", "user.email=e")
+    for command in (("init", "-q"), ("add", "common", "reproductions"), ("commit", "-qm", "code")):
+        call(folder, *git, *command)
+    call(folder, sys.executable, "reproductions/guo/formulas.py", "--scale=smoke", "--results_dir=kept")
+    return folder
+
+
+def test_restamp(repository):
+    """An edit that changes no number, then one that changes one; then a record that no commit explains."""
+    path, module = repository / "kept" / RECORD, repository / EDITED
+    made, original = load(path), module.read_text()
+    assert not is_stale(made, repository)
+
+    edit(module, LINE, "unused = 0\n\n\n" + LINE)  # not reached: nothing to do
+    assert "0 records stamped anew, 0 left stale" in restamp(repository, "HEAD")
+    assert load(path) == made
+
+    body = original[original.index(LINE) :].splitlines()
+    start = next(line for line in body if line.startswith("    ") and " = " in line)
+    edit(module, start, "    unused = 0\n" + start)
+    assert is_stale(made, repository) == ["reproductions.guo.elbo"]
+    assert "1 records stamped anew, 0 left stale" in restamp(repository, "HEAD")
+    stamped = load(path)
+    assert not is_stale(stamped, repository)
+    assert stamped.metrics == made.metrics and stamped.settings == made.settings
+    assert made.code["fingerprint"] in stamped.notes["code"] and "a name became clearer" in stamped.notes["code"]
+
+    module.write_text(original)  # as at HEAD, but the record is now of the edited code: HEAD explains nothing
+    assert "stale at" in restamp(repository, "HEAD", code=1)
+    assert load(path) == stamped
+
+
+def test_restamp_refuses_other_numbers(repository):
+    """A change of one metric in its last bit is named, and the record stays as it is."""
+    path, script = repository / "kept" / RECORD, repository / "reproductions/guo/formulas.py"
+    (repository / EDITED).write_text((ROOT / EDITED).read_text())
+    call(repository, sys.executable, "reproductions/guo/formulas.py", "--scale=smoke", "--results_dir=kept")
+    before, metric = path.read_bytes(), sorted(load(path).metrics)[0]
+    edit(script, "    notes = {", f'    metrics["{metric}"] *= 1 + 1e-15\n    notes = {{')
+    said = restamp(repository, "HEAD", code=1)
+    assert f"not equal at smoke scale: {metric}" in said and "0 records stamped anew, 1 left stale" in said
+    assert path.read_bytes() == before
+
+
+def test_restamp_unknown_revision(repository):
+    assert "error: no commit 'elsewhere'" in restamp(repository, "elsewhere", code=2)
