@@ -24,7 +24,7 @@ def quiet():
         os.close(nowhere)
 
 
-with quiet() if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") >= "2" else contextlib.nullcontext():
+with quiet() if os.environ["TF_CPP_MIN_LOG_LEVEL"] >= "2" else contextlib.nullcontext():
     import tensorflow as tf
 
     tf.config.list_physical_devices("GPU")  # looks for the driver, and says so if there is none
