@@ -7,7 +7,8 @@ repeated for that if the edit provably changes nothing. REVISION is a commit who
 of run (script, model, variant, and options that are names or switches, such as precision) one run at smoke scale is
 made with the code of REVISION and one with the code of today. If steps, metrics and arrays are equal to the last bit,
 the kind's records get today's fingerprint and a note that says all this; otherwise they stay stale and the exit code
-is 1. Times are not compared. Only records that were fresh at REVISION are touched.
+is 1. Times are not compared; a ratio of times is, so records with one are made anew. Only records that were fresh at
+REVISION are touched.
 """
 
 import argparse
