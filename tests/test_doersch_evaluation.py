@@ -205,6 +205,25 @@ def test_causes_are_asked_only_of_what_happens():
         assert not found.values and found.reason.startswith("nothing to explain here: -ELBO 1: 100.0")
 
 
+def test_short_trainings_say_so_and_do_not_tell_where_long_ones_end():
+    """C17 asks where nets end: after 5 of 100 epochs its number is shown without a verdict. C10b only says it."""
+
+    def choices(names, epochs, **metrics):
+        made = [record(name, 1, experiment="choices", **{k: v[i] for k, v in metrics.items()})
+                for i, name in enumerate(names)]  # fmt: skip
+        return [dataclasses.replace(r, settings=r.settings | {"options": {"epochs": epochs}}) for r in made]
+
+    names = [f"{init}_{size}" for init in ("he", "sparse15") for size in claims_networks.LAYERS]
+    bounds = [100.0, 101.0, 102.0, 103.0, 104.0, 120.0]
+    short = claims_networks.MEASURES["C17"](choices(names, 5, test_negative_elbo_nats=bounds))
+    assert not short.values and short.reason.startswith("measured 20 after 5 of 100 epochs (he_three_layers: 100.0")
+    whole = claims_networks.MEASURES["C17"](choices(names, 100, test_negative_elbo_nats=bounds))
+    assert (whole.values, whole.reason) == ((20.0,), "")
+    terms = {"test_kl_nats": [5.0, 4.0, 3.0, 2.0, 1.0], "test_squared_error": [1.0, 2.0, 3.0, 4.0, 5.0]}
+    sigmas = [claims_networks.MEASURES["C10b"](choices(claims_networks.SIGMAS, e, **terms)) for e in (5, 20)]
+    assert [(found.values, found.reason) for found in sigmas] == [((1.0,), "after 5 of 20 epochs"), ((1.0,), "")]
+
+
 def test_nets_of_other_lengths_are_not_compared():
     def trained(model, epochs, **metrics):
         r = record(model, 1, **metrics)

@@ -15,10 +15,11 @@ INITIAL, LAYERS = ("he", "sparse15"), ("three_layers", "two_layers", "one_layer"
 SIGMAS = ("sigma_0.05", "sigma_0.1", "sigma_0.2", "sigma_0.5", "sigma_1")
 
 
-def together(groups, value, text="", **fields) -> Measurement | None:
+def together(groups, value, text="", at_end=False, **fields) -> Measurement | None:
     """A measurement with one value a group of records; None without groups. value({name: metrics}).
 
-    Nets that were trained for different numbers of epochs are not compared.
+    Nets that were trained for different numbers of epochs are not compared; a shortened training says so. at_end: the
+    claim is about where trainings end, so shortened ones give their number, and no verdict.
     """
     used = list({r.name: r for group in groups for r in group.values()}.values())
     if not used:
@@ -28,7 +29,22 @@ def together(groups, value, text="", **fields) -> Measurement | None:
         each = ", ".join(f"{r.settings['model']} {r.settings['options'].get('epochs')}" for r in used)
         return Measurement(reason=f"epochs differ: {each}")
     values = [value({name: r.metrics for name, r in group.items()}) for group in groups]
-    return measure(used, values, text=text, stand_in=stand_in(used), **fields)
+    length = shortened(used[0])
+    if length and at_end:
+        return Measurement(reason=f"measured {np.mean(values):.3g} {length} ({text}): slower is not yet worse")
+    return measure(used, values, text=text, stand_in=stand_in(used), reason=length, **fields)
+
+
+def shortened(record) -> str:
+    """ "after 5 of 100 epochs", or "" for a whole training and for smoke, whose verdicts say so themselves.
+
+    A whole training of choices.py has 1 epoch to compare learning rates, 20 for speed and sigma; all others have 100.
+    """
+    model, epochs = record.settings["model"], record.settings["options"].get("epochs", 100)
+    whole = 100
+    if record.experiment == "choices" and not model.startswith(INITIAL):
+        whole = 1 if model.startswith("lr_") else 20
+    return f"after {epochs} of {whole} epochs" if epochs < whole and record.scale != "smoke" else ""
 
 
 def nets(*models, value, show=None, **fields):
@@ -88,13 +104,13 @@ def trains(m) -> float:
     return m["mean_image_cross_entropy_nats"] - m["last_epoch_loss_nats"] if m["smallest_fall_nats"] > 0 else 0.0
 
 
-def choices(names, value, show=None):
+def choices(names, value, show=None, **fields):
     """Measure of choices.py: value({name: metrics}) for each seed that has all names."""
 
     def found(records) -> Measurement | None:
         groups = per_seed(records, names, lambda r: r.settings["model"], experiment="choices", variant="as_described")
         text = show({n: r.metrics for n, r in groups[0].items()}) if show and groups else ""
-        return together(groups, value, text)
+        return together(groups, value, text, **fields)
 
     return found
 
@@ -198,7 +214,8 @@ def small_sizes(value, *needed, show=None, premise=None):
         he, sparse = np.mean(list(each.values()), axis=0)
         text = f"he {he:.2f}, sparse15 {sparse:.2f}" + (f"; he: {show(metrics[seeds[0]][0])}" if show else "")
         used = [r for found in by_init for seed in seeds for r in found[seed].values()]
-        return measure(used, [min(pair) for pair in each.values()], text=text, stand_in=stand_in(used))
+        values = [min(pair) for pair in each.values()]
+        return measure(used, values, text=text, stand_in=stand_in(used), reason=shortened(used[0]))
 
     return found
 
@@ -237,6 +254,7 @@ MEASURES = {
         tuple(f"{init}_{size}" for init in INITIAL for size in LAYERS),
         lambda m: np.ptp([each["test_negative_elbo_nats"] for each in m.values()]),
         lambda m: ", ".join(f"{name}: {each['test_negative_elbo_nats']:.1f}" for name, each in m.items()),
+        at_end=True,
     ),
     "C18b": nets("vae", value=trains),
     "C19b": choices(RATES, rate_chosen, rates_shown),
