@@ -157,7 +157,7 @@ def styles_and_walks(record, arrays, path):
         f"Fig. F13: CVAE-GAN ({origin(record)}). Where z matters, the rows of (a) vary and those of (c) differ. In (b) "
         "z and label move together."
     )
-    panels((8, 3.6), grids, 1, path, caption)
+    panels((8, 4.1), grids, 1, path, caption)
 
 
 def tiled(pictures) -> np.ndarray:
