@@ -206,7 +206,7 @@ def test_causes_are_asked_only_of_what_happens():
 
 
 def test_short_trainings_say_so_and_do_not_tell_where_long_ones_end():
-    """C17 asks where nets end: after 5 of 100 epochs its number is shown without a verdict. C10b only says it."""
+    """C17 asks where nets end: after 5 of 100 epochs its number is shown without a verdict. C25b neither. C10b only says it."""
 
     def choices(names, epochs, **metrics):
         made = [record(name, 1, experiment="choices", **{k: v[i] for k, v in metrics.items()})
@@ -219,6 +219,9 @@ def test_short_trainings_say_so_and_do_not_tell_where_long_ones_end():
     assert not short.values and short.reason.startswith("measured 20 after 5 of 100 epochs (he_three_layers: 100.0")
     whole = claims_networks.MEASURES["C17"](choices(names, 100, test_negative_elbo_nats=bounds))
     assert (whole.values, whole.reason) == ((20.0,), "")
+    sizes = [dataclasses.replace(r, settings=r.settings | {"options": {"epochs": 10}}) for r in sweep("he", LEVELS)]
+    found = claims_networks.MEASURES["C25b"](sizes)
+    assert not found.values and found.reason == "measured 3 after 10 of 100 epochs: slower is not yet worse"
     terms = {"test_kl_nats": [5.0, 4.0, 3.0, 2.0, 1.0], "test_squared_error": [1.0, 2.0, 3.0, 4.0, 5.0]}
     sigmas = [claims_networks.MEASURES["C10b"](choices(claims_networks.SIGMAS, e, **terms)) for e in (5, 20)]
     assert [(found.values, found.reason) for found in sigmas] == [((1.0,), "after 5 of 20 epochs"), ((1.0,), "")]

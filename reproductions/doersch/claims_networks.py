@@ -31,7 +31,8 @@ def together(groups, value, text="", at_end=False, **fields) -> Measurement | No
     values = [value({name: r.metrics for name, r in group.items()}) for group in groups]
     length = shortened(used[0])
     if length and at_end:
-        return Measurement(reason=f"measured {np.mean(values):.3g} {length} ({text}): slower is not yet worse")
+        shown = f" ({text})" if text else ""
+        return Measurement(reason=f"measured {np.mean(values):.3g} {length}{shown}: slower is not yet worse")
     return measure(used, values, text=text, stand_in=stand_in(used), reason=length, **fields)
 
 
@@ -160,7 +161,8 @@ def sigma_steps(m):
 def sizes(*needed, value, show=None, at_least=None, premise=None):
     """Measure of latents.py, He's initial weights: value({size: metrics}) for each seed that has all of `needed`.
 
-    premise({size: metrics}): whether there is anything to explain; without it no value.
+    Large sizes learn more slowly, so shortened trainings do not tell how good they are. premise({size: metrics}):
+    whether there is anything to explain; without it no value.
     """
 
     def found(records) -> Measurement | None:
@@ -170,7 +172,7 @@ def sizes(*needed, value, show=None, at_least=None, premise=None):
         first = {size: r.metrics for size, r in groups[0].items()} if groups else {}
         if premise and first and not premise(first):
             return Measurement(reason=f"nothing to explain here: {sizes_shown(first)}")
-        return together(groups, value, show(first) if show and first else "")
+        return together(groups, value, show(first) if show and first else "", at_end=True)
 
     return found
 
