@@ -206,7 +206,7 @@ def test_causes_are_asked_only_of_what_happens():
 
 
 def test_short_trainings_say_so_and_do_not_tell_where_long_ones_end():
-    """C17 asks where nets end: after 5 of 100 epochs its number is shown without a verdict. C25b neither. C10b only says it."""
+    """C17 and C25b ask where nets end: of shortened trainings there is a number and no verdict. C10b only says it."""
 
     def choices(names, epochs, **metrics):
         made = [record(name, 1, experiment="choices", **{k: v[i] for k, v in metrics.items()})
