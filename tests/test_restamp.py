@@ -1,16 +1,14 @@
 """After an edit, records are stamped anew only where both codes give equal numbers. Real commands, real history."""
 
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import ROOT, copy, edit
 
 from common.reporting.records import is_stale, load
 
-ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "REPRO_DATA"}
 RECORD = "records/guo/formulas/smoke-formulas-as_described-digits-s1.json"
 EDITED, LINE = "reproductions/guo/elbo.py", "def bound(seed"  # a function that the run reaches
@@ -30,18 +28,10 @@ def restamp(folder, revision, code=0):
     return call(folder, *command, "--results", "kept", code=code)
 
 
-def edit(path, old, new):
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
-
-
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory):
     """A repository with one commit, and one record made by its code."""
-    folder = tmp_path_factory.mktemp("history")
-    for part in ("common", "reproductions"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    folder = copy(tmp_path_factory.mktemp("history"))
     git = ("git", "-c", "user.name=n", "-c", "user.email=e")
     for command in (("init", "-q"), ("add", "common", "reproductions"), ("commit", "-qm", "code")):
         call(folder, *git, *command)

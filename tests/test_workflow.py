@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import copy, edit
 
 from common.errors import UserError
 from reproductions import grid
@@ -39,19 +40,6 @@ def jobs(repository, *arguments):
     found = re.findall(r"output: \S*/(\S+)\.json", done.stdout + done.stderr)
     commands = re.findall(r"^Job \d+: (python reproductions/\S+\.py .*)$", done.stdout + done.stderr, re.MULTILINE)
     return found or commands
-
-
-def copy(folder):
-    """The code of this repository alone: no runs, no results, no history."""
-    for part in ("common", "reproductions"):
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    return folder
-
-
-def edit(path, old, new):
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
 
 
 @pytest.fixture(scope="module")

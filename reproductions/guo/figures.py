@@ -31,6 +31,11 @@ def draw(records, results_dir: str | Path) -> None:
     demonstration(records, results_dir, folder / "section_3_2_convolutions.png")
 
 
+def data_of(runs) -> str:
+    """ "MNIST", or the name of the set that stands in for it."""
+    return "MNIST" if runs[0].data["name"] == "mnist" else runs[0].data["name"]
+
+
 def length(runs) -> str:
     """ "cpu scale, 20 of 100 epochs, 3 seeds": how long our runs are beside the author's."""
     count, seeds = runs[0].settings["options"]["epochs"], len(runs)
@@ -86,7 +91,7 @@ def gan_losses(records, results_dir, path):
         for name, label, colour in (("d_loss", "discriminator", BLUE), ("g_loss", "generator", ORANGE)):
             theirs(axis, "gan", name, f"{label}, the author", colour)
             ours(axis, runs, results_dir, name, f"{label}, ours", colour)
-        axis.set(xlabel="epoch", ylabel="loss, nats", title=f"GAN on MNIST ({length(runs)})", ylim=(0, None))
+        axis.set(xlabel="epoch", ylabel="loss, nats", title=f"GAN on {data_of(runs)} ({length(runs)})", ylim=(0, None))
         axis.legend(fontsize=9, ncols=2)
         caption = "Fig. F1: losses of the GAN, each epoch's last batch, the author's and ours; bands: range over seeds."
         save_figure(figure, path, caption)
@@ -109,7 +114,7 @@ def dcgan_losses(records, results_dir, path):
             axis.legend(fontsize=8)
         axes[0, 0].set_ylabel("loss, nats")
         caption = (
-            "Fig. F3: losses of the DCGAN on MNIST. The author's rise for G and vanish for D to the end; there is no "
+            "Fig. F3: losses of the DCGAN on digits. The author's rise for G and vanish for D to the end; there is no "
             "training as the text describes the network."
         )
         save_figure(figure, path, caption)
@@ -150,7 +155,7 @@ def vae_losses(records, results_dir, path):
             ours(axis, slow, results_dir, "test_loss", "test, ours at the text's lr 1e-4", GREEN, "--")
         his_last = author.by_epoch("vae", "test_loss")[-1]
         low = min(author.by_epoch("vae", "loss").min(), stacked(runs, results_dir, "loss").min()) - 2
-        axis.set(xlabel="epoch", ylabel="-ELBO, nats an image", title=f"VAE on MNIST ({length(runs)})")
+        axis.set(xlabel="epoch", ylabel="-ELBO, nats an image", title=f"VAE on {data_of(runs)} ({length(runs)})")
         axis.set_ylim(min(low, his_last - 10), 180)
         axis.legend(fontsize=9)
         save_figure(
