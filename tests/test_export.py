@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from common.training import export
+from common.reporting import pages
+from common.training import checkpoints, export
 from common.training.fit import fit
 
 jax = pytest.mark.skipif(
@@ -268,8 +269,60 @@ def test_a_folder_without_an_export_is_told_in_one_line(tmp_path):
     assert "\n" not in str(error.value)
 
 
+WATCHED = """
+import pathlib, sys
+import games
+from common.training.fit import fit
+from reproductions.guo.watch import AtEpochs, Course
+
+work = pathlib.Path(sys.argv[1])
+game = games.make("vae")
+course, at = Course(work, moments=(1, 9)), AtEpochs(work, game.decoder, {1, 3})
+fit(game, steps=9, batch=8, seed=3, work=work, epoch_steps=3, program_steps=1, callbacks=[course, at], progress=False,
+    jit="on")
+"""
+
+
+@jax
+def test_single_losses_and_networks_on_the_way_come_back_too(tmp_path, monkeypatch):
+    """Callbacks that watch are called again when the training is read: the same rows, the same networks."""
+    script, out = tmp_path / "script.py", tmp_path / "out"
+    script.write_text(WATCHED)
+    monkeypatch.setattr(sys, "argv", list(sys.argv))
+    export.main(["write", str(out), str(script), str(tmp_path / "there")])
+    assert run(out).returncode == 0
+    export.main(["read", str(out), str(script), str(tmp_path / "there")])
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "here")])
+    exec(compile(WATCHED, "script", "exec"), {})
+    there, here = ([*csv.DictReader((tmp_path / side / "steps.csv").open())] for side in ("there", "here"))
+    assert [row["step"] for row in there] == [row["step"] for row in here] == ["2", "3", "5", "6", "8", "9"]
+    for a, b in zip(there, here, strict=True):
+        assert float(a["vae"]) == pytest.approx(float(b["vae"]), rel=1e-4)
+    decoder, found = games.make("vae").decoder, {}
+    for side in ("there", "here"):
+        kept = sorted((tmp_path / side).glob("*_at/*.weights.h5"))
+        assert [path.name[:6] for path in kept] == ["000001", "000003"]
+        for path in kept:
+            checkpoints.load_whole(decoder, path)
+            found[side, path.name] = decoder.get_weights()
+    for name in ("000001.weights.h5", "000003.weights.h5"):
+        for a, b in zip(found["there", name], found["here", name], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    assert any((a != b).any() for a, b in zip(found["here", name], found["here", "000001.weights.h5"], strict=True))
+
+
+def test_the_record_of_an_exported_training_names_the_device_that_trained(trained):
+    state = dict(np.load(trained / "state.npz"))
+    assert export.trained_on(trained) == "another machine"  # of a runner that did not say
+    np.savez(trained / "state.npz", **state | {"device": "NVIDIA H100"})
+    assert export.trained_on(trained) == "NVIDIA H100"
+    assert pages.machine_text({"cpu": "Xeon", "trained_on": export.trained_on(trained)}) == (
+        "Xeon, training on NVIDIA H100"
+    )
+
+
 def test_a_training_with_callbacks_of_its_own_cannot_be_exported(tmp_path):
-    with pytest.raises(UserError, match="callbacks, which an exported program cannot call"):
+    with pytest.raises(UserError, match="uses Callback, which an exported program cannot call"):
         export.writing_fit(tmp_path)(games.make("vae"), steps=2, batch=8, seed=1, work=tmp_path,
                                      callbacks=[keras.callbacks.Callback()])  # fmt: skip
 

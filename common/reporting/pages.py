@@ -223,13 +223,14 @@ def hardware(records: list[Record]) -> list[str]:
 
 
 def machine_text(machine: dict) -> str:
-    """ "Xeon E5, 2 cores, 8 GB, no accelerator" from a record's `machine`."""
+    """ "Xeon E5, 2 cores, 8 GB, training on NVIDIA H100" from a record's `machine`."""
     if not machine:
         return ""
     parts = [str(machine.get("cpu") or "unknown CPU")]
     parts += [f"{machine['cores']} core{'s' * (machine['cores'] != 1)}"] if machine.get("cores") else []
     parts += [f"{machine['memory_gb']:.0f} GB"] if machine.get("memory_gb") else []
-    return ", ".join(parts + ([str(machine["accelerator"])] if machine.get("accelerator") else []))
+    parts += [str(machine["accelerator"])] if machine.get("accelerator") else []
+    return ", ".join(parts + ([f"training on {machine['trained_on']}"] if machine.get("trained_on") else []))
 
 
 def _cost_table(records: list[Record]) -> Table:

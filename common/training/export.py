@@ -8,14 +8,13 @@
 the trained weights where it would train, and goes on to evaluation and record. The flags must ask for one run, the
 same for both: `read` compares settings, data, first weights and program, and refuses another training.
 
-The program is many steps with the loop compiled in. TensorFlow gives its HLO, which becomes StableHLO inside a
-`jax.export` artifact. Its inputs are rows and seeds, then what the function captured: data, weights, batch-norm
-statistics, optimiser slots. The HLO says which output is the new value of which input. Float32 products are computed
-in full float32 also where TF32 is the device's default, so that a training means the same everywhere.
+The program is many steps with the loop compiled in, or as many as callbacks want to see losses of. Its inputs are rows
+and seeds, then what the function captured: data, weights, batch-norm statistics, optimiser slots; `artifact.py` says
+how it becomes one of jax. Float32 products are computed in full float32 also where TF32 is the device's default, so
+that a training means the same everywhere.
 """
 
 import csv
-import dataclasses
 import hashlib
 import json
 import math
@@ -28,15 +27,15 @@ import sys
 import numpy as np
 import tensorflow as tf
 
+from common import machine
 from common.errors import UserError
 from common.training import checkpoints
 from common.training import fit as fit_module
+from common.training.artifact import to_artifact
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RUNNER = "common/training/run_exported.py"  # needs jax: copied, not imported
 SHIPPED = ("common/__init__.py", "common/errors.py", "common/data/feeds.py")  # what run_exported.py imports
-DTYPES = {"f32": "float32", "f64": "float64", "bf16": "bfloat16", "f16": "float16", "s32": "int32", "s64": "int64",
-          "u8": "uint8", "u32": "uint32", "u64": "uint64", "pred": "bool"}  # fmt: skip
 COMPARED = {"steps": "number of steps", "epoch_steps": "steps an epoch", "batch": "batch size", "seed": "seed",
             "draws": "batches a step", "shuffle": "shuffle", "pixels": "training set", "shapes": "model"}  # fmt: skip
 ANEW = "export again into an empty folder"
@@ -135,58 +134,6 @@ def inputs_of(game, concrete):
     return of_input, {name: tensor.numpy() for name, tensor in constants.items()}
 
 
-def to_artifact(hlo):
-    """Serialised HLO -> (jax.export artifact, [(output, input it updates)], number of inputs)."""
-    try:
-        import flatbuffers  # noqa: F401 (jax.export writes with it)
-        import jax
-        from jax import export
-    except ImportError as error:
-        raise UserError(f"an export needs jax and flatbuffers: pip install jax flatbuffers ({error})") from error
-    try:  # parts of jax that no public name gives
-        from jax._src.interpreters import mlir
-        from jaxlib import _jax, xla_client
-        from jaxlib.mlir import ir
-        from jaxlib.mlir.dialects import stablehlo
-    except ImportError as error:
-        told = f"jax {jax.__version__} is not supported; constraints.txt names a version that is ({error})"
-        raise UserError(told) from error
-
-    computation = xla_client.XlaComputation(hlo)
-    header = computation.as_hlo_text().split("\n", 1)[0]
-    updates = [(int(o), int(i)) for o, i in re.findall(r"\{(\d+)\}: \((\d+),", header)]
-    layout = re.search(r"entry_computation_layout=\{\((.*)\)->\((.*)\)\}", header)
-
-    def types(text):
-        found = re.findall(r"\b([a-z]+\d*)\[([\d,]*)\]", text)
-        return [jax.ShapeDtypeStruct([int(d) for d in dims.split(",") if d], DTYPES[kind]) for kind, dims in found]
-
-    jax.config.update("jax_enable_x64", True)
-    inputs, outputs = types(layout.group(1)), types(layout.group(2))
-    with mlir.make_ir_context() as context:
-        context.allow_unregistered_dialects = True
-        module = ir.Module.parse(_jax.mlir.xla_computation_to_mlir_module(computation))
-        erase_copies(module.operation)
-        portable = stablehlo.serialize_portable_artifact(module, stablehlo.get_minimum_version())
-    # jax makes the shell, a function of the same types; the module inside it is exchanged.
-    zeros = jax.jit(lambda *_: tuple(jax.numpy.zeros(output.shape, output.dtype) for output in outputs))
-    exported = dataclasses.replace(
-        export.export(zeros)(*inputs), mlir_module_serialized=portable, module_kept_var_idx=tuple(range(len(inputs)))
-    )
-    return exported.serialize(), updates, len(inputs)
-
-
-def erase_copies(operation):
-    """HLO's copies inside loops have no counterpart in StableHLO; a value is its own copy."""
-    for region in operation.regions:
-        for block in region.blocks:
-            for inner in list(block.operations):
-                erase_copies(inner.operation)
-                if inner.operation.name == "mhlo.copy":
-                    inner.operation.results[0].replace_all_uses_with(inner.operation.operands[0])
-                    inner.operation.erase()
-
-
 def variables(game):
     """All a training changes but its number of steps, in an order that does not depend on names."""
     of_optimisers = [v for optimizer in game.player_optimizers for v in optimizer.variables]
@@ -205,8 +152,6 @@ def ship_runner(folder):
 def import_state(game, folder, file="state.npz"):
     """Loads what the runner saved into `game`; returns the steps done. Raises UserError if no whole state fits."""
     path, meta = pathlib.Path(folder) / file, read_meta(folder)
-    if not path.exists():
-        raise UserError(f"no trained state {path}; run {pathlib.Path(folder) / 'run_exported.py'} first")
     of_game = variables(game)
     if meta["shapes"] != [list(v.shape) for v in of_game]:
         raise UserError(f"{folder} was exported from another model; give the flags it was exported with")
@@ -219,6 +164,8 @@ def import_state(game, folder, file="state.npz"):
 
 def read_arrays(path, meta):
     """{name: array} of a state; raises UserError if it is damaged or belongs to another export than `meta`."""
+    if not path.exists() and path.name != "start.npz":
+        raise UserError(f"no trained state {path}; run {path.parent / 'run_exported.py'} first")
     advice = ANEW if path.name == "start.npz" else "delete state.npz and run run_exported.py again"
     try:
         with np.load(path) as file:
@@ -270,17 +217,28 @@ class Written(Exception):
 def writing_fit(folder):
     """A stand-in for common.training.fit.fit that exports the training and ends the script."""
 
-    def fit(game, *, steps, batch, seed, work, epoch_steps=None, shuffle=True, callbacks=(), **_):
+    def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, shuffle=True, callbacks=(), **_):
         epoch_steps = epoch_steps or max(1, len(game.images) // (batch * game.draws))  # as common.training.fit has it
-        if not all(isinstance(callback, checkpoints.LastStates) for callback in callbacks):
-            raise UserError("this training uses callbacks, which an exported program cannot call")
         ends = [min(steps, end + epoch_steps) for end in range(0, steps, epoch_steps)]  # of the epochs
-        kept = {end for each in callbacks for end in ends[-each.count :]}
+        kept = set().union(*(kept_after(callback, ends) for callback in callbacks))
+        longest = program_steps if any(hasattr(callback, "moments") for callback in callbacks) else 200
         export_program(game, folder, steps=steps, batch=batch, seed=seed, epoch_steps=epoch_steps, shuffle=shuffle,
-                       keep=kept)  # fmt: skip
+                       keep=kept, longest=longest)  # fmt: skip
         raise Written
 
     return fit
+
+
+def kept_after(callback, ends) -> set:
+    """The steps after which `callback` needs the state; `ends`: the last steps of the epochs.
+
+    Raises UserError for a callback that does more than keep states and single steps' losses.
+    """
+    if isinstance(callback, checkpoints.LastStates):
+        return set(ends[-callback.count :])
+    if getattr(callback, "only_watches", False):
+        return {ends[epoch - 1] for epoch in getattr(callback, "epochs", ())}
+    raise UserError(f"this training uses {type(callback).__name__}, which an exported program cannot call")
 
 
 def reading_fit(folder, original):
@@ -291,25 +249,50 @@ def reading_fit(folder, original):
         epoch_steps = epoch_steps or max(1, len(game.images) // (batch * game.draws))
         sequence = {"steps": steps, "batch": batch, "seed": seed, "epoch_steps": epoch_steps, "shuffle": shuffle}
         refuse_another(folder, meta, game, settings(game, **sequence))
-        for callback in callbacks:
-            for kept in meta["keep"][-callback.count :]:
-                import_state(game, folder, f"kept-{kept:08d}.npz")
-                epoch = -(-kept // meta["epoch_steps"]) - 1
-                checkpoints.save_whole(game, callback.folder / f"{epoch:06d}.weights.h5")
-        done = import_state(game, folder)
-        if done != steps:
-            raise UserError(f"{folder} is trained for {done} of {steps} steps; run its run_exported.py again")
+        state = read_arrays(pathlib.Path(folder) / "state.npz", meta)
+        if int(state["steps_done"]) != steps:
+            raise UserError(
+                f"{folder} is trained for {state['steps_done']} of {steps} steps; run its run_exported.py again"
+            )
         work.mkdir(parents=True, exist_ok=True)
-        write_log(folder, meta, work / "log.csv")
+        replay(game, folder, meta, state["log"], callbacks)
+        import_state(game, folder)
+        write_log(meta, state["log"], work / "log.csv")
         checkpoints.save(game, work)
         return original(game, **sequence, work=work, callbacks=callbacks, **rest)  # finds a finished training
 
     return fit
 
 
-def write_log(folder, meta, path):
+def trained_on(folder) -> str:
+    """The device that trained what is in `folder`."""
+    return str(read_arrays(pathlib.Path(folder) / "state.npz", read_meta(folder)).get("device", "another machine"))
+
+
+def replay(game, folder, meta, log, callbacks):
+    """Calls `callbacks` as the training would have: every program's losses, and the states that were kept."""
+    per_epoch, epochs = meta["epoch_steps"] // meta["program_steps"], -(-meta["steps"] // meta["epoch_steps"])
+    game.steps_done.assign(0)
+    for callback in callbacks:
+        callback.set_model(game)
+        callback.set_params({"epochs": epochs, "steps": per_epoch})
+        callback.on_train_begin()
+    for epoch in range(epochs) if callbacks else ():
+        for callback in callbacks:
+            callback.on_epoch_begin(epoch)
+        for batch, row in enumerate(log[epoch * per_epoch : (epoch + 1) * per_epoch]):
+            done = (epoch * per_epoch + batch + 1) * meta["program_steps"]
+            game.steps_done.assign(done)
+            if done in meta["keep"]:
+                import_state(game, folder, f"kept-{done:08d}.npz")
+            for callback in callbacks:
+                callback.on_train_batch_end(batch, dict(zip(meta["logs"], row, strict=False)))
+        for callback in callbacks:
+            callback.on_epoch_end(epoch)
+
+
+def write_log(meta, log, path):
     """The log.csv that a training here would have written: a row an epoch."""
-    log = read_arrays(pathlib.Path(folder) / "state.npz", meta)["log"]
     per_epoch = meta["epoch_steps"] // meta["program_steps"]
     with open(path, "w", newline="") as file:
         writer = csv.writer(file)
@@ -327,15 +310,16 @@ def main(arguments):
     verb, folder, script, *flags = arguments
     if not pathlib.Path(script).is_file():
         fail(f"no script {script}; name one such as reproductions/doersch/digits.py")
-    original = fit_module.fit
+    original, hardware = fit_module.fit, machine.hardware
     fit_module.fit = writing_fit(folder) if verb == "write" else reading_fit(folder, original)
+    machine.hardware = lambda: hardware() | {"trained_on": trained_on(folder)}  # the record says both
     sys.argv = [script, *flags, "--rerun"]  # a record that is there already must not end the script before it trains
     try:
         runpy.run_path(script, run_name="__main__")
     except Written:
         print(f"written: {folder}; run it with: python {folder}/run_exported.py {folder}", flush=True)
     finally:
-        fit_module.fit = original
+        fit_module.fit, machine.hardware = original, hardware
 
 
 def fail(message):

@@ -23,6 +23,7 @@ from jax import export
 from common.data import feeds
 
 MORE_TO_DO = 3
+AHEAD = 100  # steps given to the device before one waits for their losses: small programs would wait longer than run
 ANEW = "export again into an empty folder"
 
 
@@ -38,20 +39,26 @@ def run(folder, seconds=float("inf"), save_every=60.0):
         meta["images"], meta["batch"], meta["seed"], done, meta["steps"], meta["steps"], per_program, meta["draws"],
         meta["shuffle"],
     )  # fmt: skip
+    waiting, before = [], time.monotonic()  # losses of programs that the device has been given, newest last
     while done < meta["steps"] and time.monotonic() - started < seconds:
-        before = time.monotonic()
         outputs = program(*next(programs), *inputs)
         for output, argument in meta["updates"]:
             inputs[argument] = outputs[output]
-        values = [float(outputs[number]) for number in range(len(meta["logs"]))]  # waits until the program has ended
+        waiting.append(outputs[: len(meta["logs"])])
         done += per_program
-        log.append([*values, time.monotonic() - before])
-        if not np.isfinite(values).all():
-            sys.exit(f"a loss is not finite in one of the steps before {done}; the last saved state is kept")
-        if done in meta["keep"] or done == meta["steps"] or time.monotonic() - last_saved > save_every:
-            save(folder, meta, inputs, done, log)
-            last_saved = time.monotonic()
-            print(f"{done} of {meta['steps']} steps, {last_saved - started:.0f} s", flush=True)
+        to_keep = done in meta["keep"] or done == meta["steps"]
+        if to_keep or len(waiting) * per_program >= AHEAD:
+            values = np.array([[float(value) for value in row] for row in waiting])  # waits until they have ended
+            now = time.monotonic()
+            log += [[*row, (now - before) / len(values)] for row in values.tolist()]
+            waiting, before = [], now
+            if not np.isfinite(values).all():
+                sys.exit(f"a loss is not finite in one of the steps before {done}; the last saved state is kept")
+            if to_keep or now - last_saved > save_every:
+                save(folder, meta, inputs, done, log)
+                last_saved = before = time.monotonic()
+                print(f"{done} of {meta['steps']} steps, {last_saved - started:.0f} s", flush=True)
+    log += [[*(float(value) for value in row), (time.monotonic() - before) / len(waiting)] for row in waiting]
     save(folder, meta, inputs, done, log)
     report(done - begun, log[len(log) - (done - begun) // per_program :], per_program)
     return done, meta["steps"]
@@ -130,7 +137,7 @@ def save(folder, meta, inputs, done, log):
     for name in reversed(names):
         temporary = folder / f"writing-{name}"
         rows = np.array(log, np.float64).reshape(-1, len(meta["logs"]) + 1)
-        np.savez(temporary, id=meta["id"], steps_done=done, log=rows, **arrays)
+        np.savez(temporary, id=meta["id"], steps_done=done, log=rows, device=jax.devices()[0].device_kind, **arrays)
         temporary.replace(folder / name)
 
 
