@@ -1,5 +1,6 @@
 """Chapter 4's room: scores against brute force, traps of the held-out protocol, trivial scores, claims and command."""
 
+import ast
 import csv
 import dataclasses
 import itertools
@@ -513,3 +514,22 @@ def test_tables_from_partial_records(tmp_path):
     assert rows[-2]["held out"] == "mean" and rows[-2]["mixture"] == "" and rows[-2]["printed VAE"] == "33.85"
     tables.make(records, tmp_path)
     assert first == {p.name: p.read_bytes() for p in (tmp_path / "ahmed_ch4").iterdir()}
+
+
+def test_a_shortened_training_is_named_beside_paper_scales_length():
+    """The lengths are those of the script; whole trainings, smoke and scores without a training say nothing."""
+    code = "from reproductions.ahmed_ch4 import ood; print({m: dict(o) for m, o in ood.EXPERIMENT.options.items()})"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    options = ast.literal_eval(told.stdout)
+    assert {model: options[model][unit] for model, (unit, _) in claims.WHOLE.items()} == {
+        model: full for model, (_, full) in claims.WHOLE.items()
+    }
+
+    def record(model, scale="cpu", **options):
+        settings = {"model": model, "scale": scale, "seed": 1, "options": options}
+        return Record("ahmed_ch4", "ood", "r", settings, {})
+
+    short = [record("pixelcnn", iterations=3_000), record("trivial", components=100), record("vae", epochs=200)]
+    assert claims.shortened(short) == "pixelcnn: 3,000 of 200,000 iterations"
+    assert claims.shortened([record("vae", epochs=10)]) == "vae: 10 of 200 epochs"
+    assert claims.shortened([*short[1:], record("dcgan", "smoke", iterations=20)]) == ""

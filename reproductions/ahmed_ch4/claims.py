@@ -29,6 +29,10 @@ MODELS = ("vae", "dcgan")
 EXPLICIT = ("vae", "pixelvae", "pixelcnn")  # models with a likelihood, in the printed order of their means
 ALL = (*EXPLICIT, "dcgan")
 TRIVIAL = ("ink", "total_variation", "zlib", "bernoulli", "mixture")
+WHOLE = {  # lengths of the trainings at paper scale, as in ood.py; the text prints none
+    "vae": ("epochs", 200), "pixelcnn": ("iterations", 200_000), "pixelvae": ("iterations", 200_000),
+    "dcgan": ("iterations", 25_000),
+}  # fmt: skip
 ACROSS_DIGITS = {"split": "each held-out digit has its own positives"}
 ACROSS_MODELS = ACROSS_DIGITS | {
     "binarisation": "binary images for the VAE, grey ones for the DCGAN and some trivial scores, as in the text",
@@ -52,9 +56,22 @@ def over_digits(models, value, across=ACROSS_DIGITS, **fields):
         used = [r for tables in seeds for rows in tables for r in rows]
         if len(seeds) > 1:  # several seeds: their own t interval is the better one
             more = {k: v for k, v in more.items() if k not in ("interval", "one_seed_reason")}
-        return measure(used, [value(*each) for each in columns], across=across, **more)
+        return measure(used, [value(*each) for each in columns], across=across, **{"reason": shortened(used)} | more)
 
     return found
+
+
+def shortened(records) -> str:
+    """How far the trainings of `records` are shorter than those of paper scale: "pixelcnn: 3,000 of 200,000
+    iterations"; "" where none is. Smoke says so itself.
+    """
+    found = {}
+    for record in records:
+        unit, full = WHOLE.get(record.settings["model"], ("", 0))
+        length = record.settings["options"].get(unit, full)
+        if length < full and record.scale != "smoke":
+            found[record.settings["model"]] = f"{length:,} of {full:,} {unit}"
+    return "; ".join(f"{model}: {length}" for model, length in found.items())
 
 
 def cell(model: str, digit: int, metric: str = "aupr", **fields):
@@ -62,7 +79,8 @@ def cell(model: str, digit: int, metric: str = "aupr", **fields):
 
     def found(records) -> Measurement | None:
         cells = largest(records, model)
-        return measure([r for (_, d), r in sorted(cells.items()) if d == digit], metric, **fields)
+        chosen = [r for (_, d), r in sorted(cells.items()) if d == digit]
+        return measure(chosen, metric, **{"reason": shortened(chosen)} | fields)
 
     return found
 
