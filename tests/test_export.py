@@ -215,6 +215,17 @@ def test_a_state_of_another_export_is_never_loaded(trained):
     assert told.returncode == 2 and "belongs to another export" in told.stderr and told.stderr.count("\n") == 1
 
 
+@jax
+def test_a_slice_that_ends_on_a_loss_that_is_not_finite_saves_nothing(tmp_path):
+    """Losses are read now and then; the end of a slice reads those that wait before it saves."""
+    export.export_program(games.make("vae", momentum), tmp_path, steps=4, batch=BATCH, seed=1, epoch_steps=2)
+    start = dict(np.load(tmp_path / "start.npz"))
+    np.savez(tmp_path / "start.npz", **{k: v * np.nan if v.dtype == np.float32 else v for k, v in start.items()})
+    told = run(tmp_path, "--seconds=0.001")  # one program of two steps
+    assert told.returncode == 1 and "a loss is not finite in one of the steps before 2" in told.stderr
+    assert not (tmp_path / "state.npz").exists()
+
+
 def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 

@@ -312,7 +312,8 @@ def main(arguments):
         fail(f"no script {script}; name one such as reproductions/doersch/digits.py")
     original, hardware = fit_module.fit, machine.hardware
     fit_module.fit = writing_fit(folder) if verb == "write" else reading_fit(folder, original)
-    machine.hardware = lambda: hardware() | {"trained_on": trained_on(folder)}  # the record says both
+    if verb == "read":
+        machine.hardware = lambda: hardware() | {"trained_on": trained_on(folder)}  # the record says both
     sys.argv = [script, *flags, "--rerun"]  # a record that is there already must not end the script before it trains
     try:
         runpy.run_path(script, run_name="__main__")

@@ -40,14 +40,16 @@ def run(folder, seconds=float("inf"), save_every=60.0):
         meta["shuffle"],
     )  # fmt: skip
     waiting, before = [], time.monotonic()  # losses of programs that the device has been given, newest last
-    while done < meta["steps"] and time.monotonic() - started < seconds:
+    over = seconds <= 0
+    while done < meta["steps"] and not over:
         outputs = program(*next(programs), *inputs)
         for output, argument in meta["updates"]:
             inputs[argument] = outputs[output]
         waiting.append(outputs[: len(meta["logs"])])
         done += per_program
+        over = time.monotonic() - started >= seconds
         to_keep = done in meta["keep"] or done == meta["steps"]
-        if to_keep or len(waiting) * per_program >= AHEAD:
+        if over or to_keep or len(waiting) * per_program >= AHEAD:
             values = np.array([[float(value) for value in row] for row in waiting])  # waits until they have ended
             now = time.monotonic()
             log += [[*row, (now - before) / len(values)] for row in values.tolist()]
@@ -58,7 +60,6 @@ def run(folder, seconds=float("inf"), save_every=60.0):
                 save(folder, meta, inputs, done, log)
                 last_saved = before = time.monotonic()
                 print(f"{done} of {meta['steps']} steps, {last_saved - started:.0f} s", flush=True)
-    log += [[*(float(value) for value in row), (time.monotonic() - before) / len(waiting)] for row in waiting]
     save(folder, meta, inputs, done, log)
     report(done - begun, log[len(log) - (done - begun) // per_program :], per_program)
     return done, meta["steps"]

@@ -56,7 +56,7 @@ def over_digits(models, value, across=ACROSS_DIGITS, **fields):
         used = [r for tables in seeds for rows in tables for r in rows]
         if len(seeds) > 1:  # several seeds: their own t interval is the better one
             more = {k: v for k, v in more.items() if k not in ("interval", "one_seed_reason")}
-        return measure(used, [value(*each) for each in columns], across=across, **{"reason": shortened(used)} | more)
+        return of_trainings(used, [value(*each) for each in columns], across=across, **more)
 
     return found
 
@@ -74,13 +74,18 @@ def shortened(records) -> str:
     return "; ".join(f"{model}: {length}" for model, length in found.items())
 
 
+def of_trainings(records, value, **fields) -> Measurement | None:
+    """`measure`, with the length of trainings that are shorter than at paper scale as the reason."""
+    return measure(records, value, **{"reason": shortened(records)} | fields)
+
+
 def cell(model: str, digit: int, metric: str = "aupr", **fields):
     """Measure of one cell: one value a seed."""
 
     def found(records) -> Measurement | None:
         cells = largest(records, model)
         chosen = [r for (_, d), r in sorted(cells.items()) if d == digit]
-        return measure(chosen, metric, **{"reason": shortened(chosen)} | fields)
+        return of_trainings(chosen, metric, **fields)
 
     return found
 
@@ -93,7 +98,7 @@ def below_guessing(model: str):
         if not chosen:
             return None
         interval = (min(r.metrics["aupr_low"] for r in chosen), max(r.metrics["aupr_high"] for r in chosen))
-        return measure(chosen, "aupr", interval=interval)
+        return of_trainings(chosen, "aupr", interval=interval)
 
     return found
 
@@ -162,7 +167,7 @@ def higher_when_held_out(model: str):
         ]
         shown = "difference in nats by digit: " + " ".join(f"{gap:.1f}" for gap in gaps[0])
         used = [r for (rows,) in seeds for r in rows]
-        return measure(used, [sum(gap > 0 for gap in each) for each in gaps], text=shown, across=ACROSS_DIGITS)
+        return of_trainings(used, [sum(gap > 0 for gap in each) for each in gaps], text=shown, across=ACROSS_DIGITS)
 
     return found
 
@@ -186,7 +191,7 @@ def over_trivial(model: str):
                 shown += f"; negative log-likelihood of the rest, nats: {model} {nll:.1f}, mixture {mixture:.1f}"
         interval = t_interval(tuple(differences[0])) if len(seeds) == 1 else None
         used = [r for rows, trivial in seeds for r in (*rows, *trivial)]
-        return measure(used, [d.mean() for d in differences], interval=interval, text=shown, across=ACROSS_MODELS)
+        return of_trainings(used, [d.mean() for d in differences], interval=interval, text=shown, across=ACROSS_MODELS)
 
     return found
 
@@ -212,7 +217,7 @@ def metric_difference(a, b, name, text, premise=None):
         if len(seeds) == 1:
             more = {"interval": t_interval(tuple(columns[0][0] - columns[0][1])), "one_seed_reason": TEN_TRAININGS}
         used = [r for tables in seeds for rows in tables for r in rows]
-        return measure(used, [np.mean(x - y) for x, y in columns], text=text(first), across=ACROSS_MODELS, **more)
+        return of_trainings(used, [np.mean(x - y) for x, y in columns], text=text(first), across=ACROSS_MODELS, **more)
 
     return found
 
@@ -243,7 +248,7 @@ def roc_above_pr(records) -> Measurement | None:
     values = [np.mean([lift(r) for r in rows]) for (rows,) in seeds]
     roc, pr = (np.mean([r.metrics[name] for r in seeds[0][0]]) for name in ("auroc", "aupr"))
     used = [r for (rows,) in seeds for r in rows]
-    return measure(used, values, text=f"mean AUROC {roc:.1f}, mean AUPR {pr:.1f}", across=ACROSS_DIGITS)
+    return of_trainings(used, values, text=f"mean AUROC {roc:.1f}, mean AUPR {pr:.1f}", across=ACROSS_DIGITS)
 
 
 def versions(records) -> Measurement | None:
