@@ -71,7 +71,9 @@ def differences(vae, cnn, below=13) -> dict[int, float]:
 
 
 def differences_shown(vae, cnn) -> str:
-    return "by depth " + ", ".join(f"{n}: {d:.2f}" for n, d in differences(vae, cnn).items())
+    """Differences by depth; and the KL, because z cannot tell more of an image, on average, than that many nats."""
+    shown = ", ".join(f"{n}: {d:.2f}" for n, d in differences(vae, cnn).items())
+    return f"by depth {shown}; KL of the PixelVAE {curve({n: vae[n] for n in differences(vae, cnn)}, 'kl_nats')}"
 
 
 def first_gain(vae, _) -> float:
@@ -117,7 +119,7 @@ MEASURES |= {
     "F2.4a-02": sweep(lambda vae, cnn: rank_correlation(*zip(*differences(vae, cnn).items(), strict=True)), SOME, SOME,
                       least=4, text=differences_shown),
     "C02": sweep(lambda vae, cnn: nll(vae[12]) - nll(cnn[12]), (12,), (12,), (1, 1),
-                 text=lambda vae, cnn: f"{nll(vae[12]):.2f} and {nll(cnn[12]):.2f}"),
+                 text=lambda vae, cnn: f"{nll(vae[12]):.2f} and {nll(cnn[12]):.2f}; {differences_shown(vae, cnn)}"),
     "C08": sweep(lambda vae, cnn: min(differences(vae, cnn, 10).values()), SOME, SOME, (1, 1),
                  text=differences_shown),
     "C09": sweep(first_gain, (0, 1, 2), (), (1, 2, 1), text=lambda vae, cnn: curve(vae)),

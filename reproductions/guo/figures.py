@@ -204,10 +204,10 @@ def algorithm_losses(records, results_dir, path):
 def digit_shares(records, results_dir, path):
     """Shares of the digits among the samples: real, the author's grids, and every seed of ours."""
     rows = [("the author's GAN, epoch 200", shares_of_grid("gan", 200))]
-    rows += [(f"GAN, seed {r.seed}", shares_of_record(r)) for r in best(records, GAN)]
+    rows += shares_by_seed("GAN", best(records, GAN))
     rows += [(f"the author's DCGAN, epoch {epoch}", shares_of_grid("dcgan", epoch)) for epoch in (50, 100)]
-    rows += [(f"DCGAN as in the code, seed {r.seed}", shares_of_record(r)) for r in best(records, DCGAN)]
-    rows += [(f"DCGAN as described, seed {r.seed}", shares_of_record(r)) for r in best(records, RADFORD)]
+    rows += shares_by_seed("DCGAN as in the code", best(records, DCGAN))
+    rows += shares_by_seed("DCGAN as described", best(records, RADFORD))
     if len(rows) < 4:
         return
     values = 100 * np.array([shares for _, shares in rows])
@@ -234,8 +234,12 @@ def shares_of_grid(run, epoch) -> list[float]:
     return [author.grid(run, epoch)[f"share_{digit}"] for digit in range(10)]
 
 
-def shares_of_record(record) -> list[float]:
-    return [record.metrics[f"share_{digit}"] for digit in range(10)]
+def shares_by_seed(net, runs) -> list[tuple[str, list[float]]]:
+    """A row a seed of `digit_shares`: its name, and the shares of the ten digits."""
+    return [
+        (f"{net}, seed {r.seed}, epoch {chosen.epochs(r)}", [r.metrics[f"share_{digit}"] for digit in range(10)])
+        for r in runs
+    ]
 
 
 def distances(records, results_dir, path):

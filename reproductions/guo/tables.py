@@ -57,8 +57,9 @@ def make(records, results_dir: str | Path) -> None:
 
 
 def cell(runs, metric: str) -> str | None:
-    """Mean of a metric over the seeds with its spread, or None where no run has it."""
-    found = Measurement(tuple(r.metrics[metric] for r in runs if metric in r.metrics))
+    """Mean of a metric over the seeds with its spread, or None where no run has it; NaN is "not measured"."""
+    values = [r.metrics[metric] for r in runs if metric in r.metrics]
+    found = Measurement(tuple(value for value in values if not np.isnan(value)))
     return with_spread(found.mean, found.spread) if found.values else None
 
 
