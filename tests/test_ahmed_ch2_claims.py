@@ -78,7 +78,7 @@ def test_levels_hold_as_printed_fail_when_off_and_are_not_compared_after_short_t
     assert word("T2.1-12", rows(shift=0.5)) == word("T2.1-13", rows(shift=0.5)) == "fails"
     short = claims.MEASURES["T2.1-13"](rows(shift=1.0, steps=15_999))
     assert verdict(CLAIMS["T2.1-13"], short) == (
-        "not run", "measured 80.58 after 15,999 iterations; levels are compared from 16,000 on",
+        "not run", "measured 80.58 after 15,999 iterations; compared from 16,000 on",
     )  # fmt: skip
 
 
@@ -219,6 +219,26 @@ def test_figure_2_4_of_the_authors_numbers():
     better = sweep(cnn=lambda n: 78.0 - n / 10)
     assert {word(name, better) for name in ("C08", "C02", "C15")} == {"fails"}
     assert word("C19b", sweep(cnn=lambda n: 95 - 2.5 * n)) == "holds"
+
+
+def test_what_z_holds_is_asked_after_long_trainings_and_orders_at_any_length():
+    """Short trainings decide C10 to C12b neither way; whatever they do decide says how short they were."""
+    of_z = ("C10", "C11", "C11b", "C12", "C12b")
+    assert {word(name, sweep(steps=16_000)) for name in of_z} == {"holds"}
+    unused = sweep(steps=2_000)
+    for record in unused:
+        record.metrics["kl_nats"] = 0.02 + record.settings["key"]["layers"] / 1000
+    for records in (sweep(steps=2_000), unused):
+        assert {word(name, records) for name in of_z} == {"not run"}
+    found = claims.MEASURES["C08"](unused)
+    assert found.reason == "2,000 of 200,000 iterations" and "KL of the PixelVAE 1: 0.02" in found.text
+    mixed = [r for r in sweep(steps=16_000) if r.settings["model"] == "pixelvae"] + [
+        r for r in unused if r.settings["model"] == "pixelcnn"
+    ]
+    assert claims.MEASURES["C08"](mixed).reason == "2,000 to 16,000 of 200,000 iterations"
+    assert claims.MEASURES["C08"](sweep()).reason == ""
+    smoke = [dataclasses.replace(r, settings=r.settings | {"scale": "smoke"}) for r in unused]
+    assert claims.MEASURES["C08"](smoke).reason == ""
 
 
 def test_depths_of_one_seed_are_no_repetitions():

@@ -123,15 +123,15 @@ MEASURES |= {
     "C08": sweep(lambda vae, cnn: min(differences(vae, cnn, 10).values()), SOME, SOME, (1, 1),
                  text=differences_shown),
     "C09": sweep(first_gain, (0, 1, 2), (), (1, 2, 1), text=lambda vae, cnn: curve(vae)),
-    "C10": sweep(lambda vae, cnn: vae[1].metrics["kl_nats"] / vae[0].metrics["kl_nats"], (0, 1),
-                 text=lambda vae, cnn: curve(vae, "kl_nats")),
-    "C11": sweep(lambda vae, cnn: rank(vae, lambda r: r.metrics["kl_nats"]), ALL,
-                 text=lambda vae, cnn: curve(vae, "kl_nats")),
-    "C11b": sweep(lambda vae, cnn: rank(vae, lambda r: r.metrics["reconstruction_nats"]), ALL,
-                  text=lambda vae, cnn: curve(vae, "reconstruction_nats")),
-    "C12": sweep(lambda vae, cnn: vae[1].metrics["probe_accuracy"] / vae[0].metrics["probe_accuracy"], (0, 1),
-                 text=lambda vae, cnn: "per cent by depth " + curve(vae, "probe_accuracy")),
-    "C12b": sweep(lambda vae, cnn: vae[1].metrics["kl_nats"], (1,)),
+    "C10": compared(sweep(lambda vae, cnn: vae[1].metrics["kl_nats"] / vae[0].metrics["kl_nats"], (0, 1),
+                          text=lambda vae, cnn: curve(vae, "kl_nats"))),
+    "C11": compared(sweep(lambda vae, cnn: rank(vae, lambda r: r.metrics["kl_nats"]), ALL,
+                          text=lambda vae, cnn: curve(vae, "kl_nats"))),
+    "C11b": compared(sweep(lambda vae, cnn: rank(vae, lambda r: r.metrics["reconstruction_nats"]), ALL,
+                           text=lambda vae, cnn: curve(vae, "reconstruction_nats"))),
+    "C12": compared(sweep(lambda vae, cnn: vae[1].metrics["probe_accuracy"] / vae[0].metrics["probe_accuracy"], (0, 1),
+                          text=lambda vae, cnn: "per cent by depth " + curve(vae, "probe_accuracy"))),
+    "C12b": compared(sweep(lambda vae, cnn: vae[1].metrics["kl_nats"], (1,))),
     "C15": sweep(enough_layers, ALL, (12,),
                  text=lambda vae, cnn: f"PixelCNN {nll(cnn[12]):.2f}; PixelVAE {curve(vae)}"),
     "C19b": sweep(a2_order, (2,), (2, 4), (1, 1),
@@ -223,7 +223,7 @@ MEASURES |= {
                   text=lambda vae, _: ", ".join(f"{n}: {e:.1f} %" for n, e in errors(vae).items())),
     "C38b": planes(gap_at_two, (2, 64), text=lambda vae, pixelvae: ", ".join(
         f"{n}: {errors(vae)[n]:.1f} and {errors(pixelvae)[n]:.1f} %" for n in vae if n in pixelvae)),
-    "C44": conditional,
+    "C44": compared(conditional),
 }  # fmt: skip
 
 OTHER_DEPTHS = "not among the depths that run (0, 1, 2, 4, 6, 8, 12)"

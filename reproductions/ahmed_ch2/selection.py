@@ -1,9 +1,9 @@
 """Which records a claim of this chapter is measured on, and what a single training allows to say.
 
-Levels are compared for nets of the printed row's sizes and trainings of at least `sizes.LONG` iterations: else the
-measured number stands in the reason. Bits of one kind only: the fixed set where there are records of it. With one
-training a row an order's interval is that of a repeated training (`of_a_training`); with several seeds it is Student's
-over the seeds.
+Levels are compared for nets of the printed row's sizes and trainings of at least `sizes.LONG` iterations, what z holds
+(Figure 2.4b) after such trainings: else the measured number stands in the reason. Bits of one kind only: the fixed set
+where there are records of it. With one training a row an order's interval is that of a repeated training
+(`of_a_training`); with several seeds it is Student's over the seeds.
 """
 
 from dataclasses import replace
@@ -22,6 +22,7 @@ ONE_SEED = (
     "the interval assumes that a repeated training differs as two bars of Figure 2.4 do from two rows of Table 2.1, by "
     "0.27 and 0.29 nats (Student, two differences), though these may be other widths or splits"
 )
+TRAININGS = ("likelihoods", "layers", "latents", "labels")
 SEEDS = 3  # trainings of one setting from which their spread is known
 EXACT_AND_BOUND = {"evaluator": "exact for the PixelCNN, a bound or an estimate with latents, as in the text"}
 
@@ -93,9 +94,9 @@ def best_nll(record: Record) -> float:
 
 
 def short_of(records) -> list[str]:
-    """Why no level is compared after so few iterations; empty if it is."""
+    """Why nothing is compared with print after so few iterations; empty if it is."""
     least = min(r.steps for r in records)
-    return [f"after {least:,} iterations; levels are compared from {LONG:,} on"] if least < LONG else []
+    return [f"after {least:,} iterations; compared from {LONG:,} on"] if least < LONG else []
 
 
 def other_sizes(records, wanted) -> list[str]:
@@ -112,18 +113,31 @@ def other_sizes(records, wanted) -> list[str]:
 def as_printed(measured, wanted=None, length=True) -> Measurement | None:
     """The measurement, if it can be compared with what is printed; else none, with number and reason.
 
-    wanted: sizes, {model: {option: value}}. length: whether the trainings must be long; a shorter one than the
-    released code's is then said.
+    wanted: sizes, {model: {option: value}}. length: whether the trainings must be long.
     """
     if measured is None:
         return None
     against = other_sizes(measured.records, wanted or {}) + (short_of(measured.records) if length else [])
-    if against:
-        return Measurement(reason=f"measured {measured.mean:.2f} {', '.join(against)}")
-    least = min(r.steps for r in measured.records)
-    return replace(measured, reason=f"{least:,} of {FULL:,} iterations") if length and least < FULL else measured
+    return Measurement(reason=f"measured {measured.mean:.2f} {', '.join(against)}") if against else measured
 
 
 def compared(function, wanted=None, length=True):
     """A measure that counts only for what can be compared (`as_printed`)."""
     return lambda records: as_printed(function(records), wanted, length)
+
+
+def with_length(function):
+    """The measure, and in its reason how long its trainings were, if shorter than the released code's.
+
+    "2,000 of 200,000 iterations"; smoke says so itself, and records of formulas are no trainings.
+    """
+
+    def found(records) -> Measurement | None:
+        measured = function(records)
+        steps = {r.steps for r in measured.records if r.experiment in TRAININGS} if measured else set()
+        if not steps or min(steps) >= FULL or measured.scale == "smoke":
+            return measured
+        length = " to ".join(f"{n:,}" for n in sorted({min(steps), max(steps)}))
+        return replace(measured, reason="; ".join(filter(None, (measured.reason, f"{length} of {FULL:,} iterations"))))
+
+    return found
