@@ -516,6 +516,16 @@ def test_tables_from_partial_records(tmp_path):
     assert first == {p.name: p.read_bytes() for p in (tmp_path / "ahmed_ch4").iterdir()}
 
 
+def test_cells_of_several_seeds_have_their_mean_and_spread():
+    """sd of 30, 40, 50 is 10; the digit with one seed has no row."""
+    records = [fake("vae", 0, value, seed=seed) for seed, value in ((1, 40.0), (2, 30.0), (3, 50.0))]
+    records += [fake("vae", 1, 6.0, seed=2)]
+    shown = tables.one_seed(records, "vae")
+    assert {digit: r.seed for digit, r in shown.items()} == {0: 2, 1: 2}
+    (row,) = tables.seeds({"vae": shown}, {"vae": tables.other_seeds(records, "vae", shown)}).rows
+    assert row[1:6] == ["0", 40.20, 3, pytest.approx(40.0), pytest.approx(10.0)] and row[6] == "30.00, 40.00, 50.00"
+
+
 def test_a_shortened_training_is_named_beside_paper_scales_length():
     """The lengths are those of the script; whole trainings, smoke and scores without a training say nothing."""
     code = "from reproductions.ahmed_ch4 import ood; print({m: dict(o) for m, o in ood.EXPERIMENT.options.items()})"

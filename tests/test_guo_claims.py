@@ -14,7 +14,7 @@ from scipy import integrate, stats
 from common.errors import UserError
 from common.reporting.claims import load_claims, parse_rule
 from common.reporting.records import Record, code_fingerprint, load_all
-from common.reporting.rooms import ROOMS, ROOT, find_rooms, tell
+from common.reporting.rooms import ROOMS, ROOT, best_measurement, find_rooms, tell
 from common.reporting.verdicts import verdict
 from reproductions.guo import (
     author,
@@ -288,7 +288,7 @@ def test_collapse_seen_early_counts_and_its_absence_decides_nothing(tmp_path):
         for claim in ("C10a", "C10b"):
             found = measured(claim, dcgans(tmp_path, classes, epochs=8))
             assert not found.values and "after dcgan 8 of 100 epochs; decided from 40 of dcgan on" in found.reason
-    assert not measured("C08d", early).values and "measured 2, 4, 10 (digits" in measured("C08d", early).reason
+    assert not measured("C08d", early).values and "measured 2, 4, 10 (seed 1: digits" in measured("C08d", early).reason
     assert measured("C08d", early[:2]).values == (2, 4)
     assert not measured("C08d", dcgans(tmp_path, [2], epochs=chosen.STARTED - 1)).values  # may not have learned yet
     assert measured("C08d", dcgans(tmp_path, [8])).values == (8,)
@@ -355,13 +355,15 @@ def test_speed_is_compared_over_the_epochs_that_both_have(tmp_path):
     assert values.race(d, d) == (3, 3, 8) and not values.faster(d, d)
     assert values.race_shown(d, g) == "8 against 2 epochs, of the first 8"
     assert values.race(d, dict.fromkeys(d, np.nan))[1] == np.inf
-    with pytest.raises(UserError, match="run their commands again"):
-        values.race(d, {"frechet": 3.0})
+    assert values.common_epochs(d, g) == [1, 2, 8] and values.common_epochs(d, {"frechet": 3.0}) == []
     nets = [write(tmp_path, "gan", *net, seed, epochs=100) for seed in (1, 2, 3)
             for net in (("dcgan", "as_described"), ("gan", "radford_settings"))]  # fmt: skip
     for record in nets:
         record.metrics.update(d if record.settings["model"] == "gan" else g)
     assert measured("C42_described", nets).values == (1,) and measured("C42", nets) is None
+    for name in [name for name in nets[0].metrics if name.startswith("frechet_after_")]:
+        del nets[0].metrics[name]  # as of an exported training that brought back its last state alone
+    assert measured("C42_described", nets).reason == "no common epochs at which both distances were measured"
 
 
 def test_printed_settings_are_those_of_the_runs(tmp_path):
@@ -401,13 +403,29 @@ def test_other_data_do_not_count(tmp_path):
     assert measured("C01a", [digits]).stand_in == "8 x 8 digits"
 
 
-def test_nets_that_differ_in_scale_are_not_compared(tmp_path):
+def test_nets_that_differ_in_scale_are_compared_only_where_that_is_no_difference(tmp_path):
+    """The dense GAN and the VAE are trained whole at cpu scale, so they stand beside paper scale; no other net does."""
     vae, gan = write(tmp_path, "vae", "vae", "as_code", 1), write(tmp_path, "gan", "gan", "as_code", 1, scale="paper")
+    assert "scale" in measured("C02b", [vae, gan]).across
+    smoke = write(tmp_path, "vae", "vae", "as_code", 1, scale="smoke")
     with pytest.raises(UserError, match="differ in scale"):
-        measured("C02b", [vae, gan])
+        measured("C02b", [smoke, gan])
     same = write(tmp_path, "gan", "gan", "as_code", 1)
     assert set(measured("C02b", [vae, same]).across) == {"evaluator", "binarisation"}
     assert measured("C01a", [same]).across == {}
+    dcgan = write(tmp_path, "gan", "dcgan", "as_described", 1, epochs=100, scale="paper")
+    found = best_measurement(claims.MEASURES["C07b_described"], [dcgan, same], chosen.as_at_paper_scale)
+    assert len(found.values) == 1 and found.scale == "cpu; paper"
+    assert best_measurement(claims.MEASURES["C07b_described"], [dcgan, same]) is None
+
+
+@pytest.mark.parametrize(("script", "model"), [("gan", "gan"), ("vae", "vae")])
+def test_what_stands_beside_paper_scale_has_its_settings(script, model):
+    """`chosen.as_at_paper_scale` says so of whole models: neither scale changes the text's own options."""
+    changes = f"[s.EXPERIMENT.scales.get(scale, {{}}).get('{model}') for scale in ('cpu', 'paper')]"
+    code = f"from reproductions.guo import {script} as s; print({changes})"
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert told.stdout.strip() == "[None, None]", told.stderr[-500:]
 
 
 def test_spread_over_seeds_needs_three_of_each(tmp_path):

@@ -3,6 +3,8 @@
     reproductions/<room>/claims.csv   what the text says (columns in `common.reporting.claims`)
     reproductions/<room>/claims.py    MEASURES: {claim_id: function of the text's records -> Measurement or None}
                                       NOT_RUN:  {claim_id: reason}   (optional)
+                                      as_at_paper_scale: record -> whether it is trained and measured as at paper scale
+                                      (optional), so that it may stand beside records of that scale
     reproductions/<room>/tables.py    make(records, results_dir): writes into <results>/<room>/   (optional)
 
 A room's name is its text's name in the records.
@@ -34,6 +36,7 @@ class Room:
     measures: dict[str, Callable] = field(default_factory=dict)
     not_run: dict[str, str] = field(default_factory=dict)
     make_tables: Callable | None = None
+    as_at_paper_scale: Callable | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ def _room(folder: Path) -> Room:
     unknown = sorted((set(measures) | set(not_run)) - {claim.claim_id for claim in claims})
     if unknown:
         raise UserError(f"{folder / 'claims.py'} measures claims that claims.csv does not have: {', '.join(unknown)}")
-    return Room(folder.name, _title(folder), claims, measures, not_run, getattr(tables, "make", None))
+    make, whole = getattr(tables, "make", None), getattr(module, "as_at_paper_scale", None)
+    return Room(folder.name, _title(folder), claims, measures, not_run, make, whole)
 
 
 def _title(folder: Path) -> str:
@@ -113,7 +117,7 @@ def tell(room: Room, results_dir: str | Path, root: str | Path = ROOT) -> Told:
 
 def _row(room: Room, claim: Claim, records: list[Record], root: str | Path) -> Row:
     try:
-        found = best_measurement(room.measures.get(claim.claim_id), records)
+        found = best_measurement(room.measures.get(claim.claim_id), records, room.as_at_paper_scale)
         word, reason = verdict(claim, found, room.not_run.get(claim.claim_id, ""))
     except UserError as error:
         raise UserError(f"{room.name}, claim {claim.claim_id}: {error}") from error
@@ -125,17 +129,18 @@ def _row(room: Room, claim: Claim, records: list[Record], root: str | Path) -> R
     return Row(claim, found, word, reason, tuple(stale))
 
 
-def best_measurement(measure: Callable | None, records: list[Record]) -> Measurement | None:
+def best_measurement(measure: Callable | None, records: list[Record], whole: Callable | None = None):
     """The measurement at the largest scale that has numbers: paper before cpu before smoke; else the first reason.
 
     A measure sees the records of one scale at a time, so that it cannot mix scales by accident; records without a
-    scale are tried last.
+    scale are tried last. whole: a room's `as_at_paper_scale`; what it is true of stands among those of paper scale,
+    too. Returns Measurement or None.
     """
     if measure is None:
         return None
     without = None
     for scale in (*SCALES, ""):
-        chosen = [record for record in records if record.scale == scale]
+        chosen = [r for r in records if r.scale == scale or (scale == "paper" and whole is not None and whole(r))]
         try:
             found = measure(chosen) if chosen else None
         except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:

@@ -132,10 +132,11 @@ MEASURES |= {
     "C12": compared(sweep(lambda vae, cnn: vae[1].metrics["probe_accuracy"] / vae[0].metrics["probe_accuracy"], (0, 1),
                           text=lambda vae, cnn: "per cent by depth " + curve(vae, "probe_accuracy"))),
     "C12b": compared(sweep(lambda vae, cnn: vae[1].metrics["kl_nats"], (1,))),
-    "C15": sweep(enough_layers, ALL, (12,),
-                 text=lambda vae, cnn: f"PixelCNN {nll(cnn[12]):.2f}; PixelVAE {curve(vae)}"),
+    "C15": compared(sweep(enough_layers, ALL, (12,),
+                          text=lambda vae, cnn: f"PixelCNN {nll(cnn[12]):.2f}; PixelVAE {curve(vae)}")),
     "C19b": sweep(a2_order, (2,), (2, 4), (1, 1),
-                  text=lambda vae, cnn: f"{nll(vae[2]):.2f}, {nll(cnn[4]):.2f}, {nll(cnn[2]):.2f}"),
+                  text=lambda vae, cnn: f"{nll(vae[2]):.2f}, {nll(cnn[4]):.2f}, {nll(cnn[2]):.2f}; KL of the PixelVAE "
+                                        f"{vae[2].metrics['kl_nats']:.2f}"),
     "C19c": sweep(lambda vae, cnn: vae[2].metrics["judge_confidence"] - cnn[4].metrics["judge_confidence"], (2,), (4,),
                   text=lambda vae, cnn: f"test images {vae[2].metrics['judge_confidence_test']:.3f}"),
     "C41": sweep(against_vae("judge_confidence"), (0,), SOME),
@@ -164,8 +165,8 @@ def planes(function, needed=(2,), vae_only=False, **fields):
         ]
         more = dict(fields)
         if callable(more.get("text")):
-            more["text"] = more["text"](*pairs[0])
-        used = [r for pair in pairs for part in pair for r in part.values()]
+            more["text"] = (f"seed {min(seeds)}: " if len(pairs) > 1 else "") + more["text"](*pairs[0])
+        used = [r for pair in pairs for part in pair[: 1 if vae_only else 2] for r in part.values()]
         return measure(used, [function(*pair) for pair in pairs], **more)
 
     return found
@@ -202,8 +203,10 @@ def moved(vae, pixelvae) -> float:
     return max(pixelvae[2].metrics[f"move_{name}"] / vae[2].metrics[f"move_{name}"] for name in ("shift", "flips"))
 
 
-def values_shown(metric):
-    return lambda vae, pixelvae: f"VAE {vae[2].metrics[metric]:.3f}, PixelVAE {pixelvae[2].metrics[metric]:.3f}"
+def information_shown(vae, pixelvae) -> str:
+    """No. 14, another measure of the same: nats that the plane tells of the class, at least."""
+    told = (part[2].metrics["information_nats"] for part in (vae, pixelvae))
+    return "information on the class, nats: VAE {:.2f}, PixelVAE {:.2f}".format(*told)
 
 
 def conditional(records) -> Measurement | None:
@@ -214,15 +217,15 @@ def conditional(records) -> Measurement | None:
 MEASURES |= {
     "F2.5-01": error_level("pixelvae"),
     "F2.5-02": error_level("vae"),
-    "C13": planes(plane_gain, text=errors_shown),
-    "C14": planes(lambda vae, pixelvae: pixelvae[2].metrics["silhouette"] - vae[2].metrics["silhouette"],
-                  text=values_shown("information_nats")),
-    "C37": planes(moved),
+    "C13": compared(planes(plane_gain, text=errors_shown)),
+    "C14": compared(planes(lambda vae, pixelvae: pixelvae[2].metrics["silhouette"] - vae[2].metrics["silhouette"],
+                           text=information_shown)),
+    "C37": compared(planes(moved)),
     "C38": planes(lambda vae, _: rank_correlation(*zip(*errors(vae).items(), strict=True)),
                   (2, 4, 8, 16, 64), vae_only=True,
                   text=lambda vae, _: ", ".join(f"{n}: {e:.1f} %" for n, e in errors(vae).items())),
-    "C38b": planes(gap_at_two, (2, 64), text=lambda vae, pixelvae: ", ".join(
-        f"{n}: {errors(vae)[n]:.1f} and {errors(pixelvae)[n]:.1f} %" for n in vae if n in pixelvae)),
+    "C38b": compared(planes(gap_at_two, (2, 64), text=lambda vae, pixelvae: ", ".join(
+        f"{n}: {errors(vae)[n]:.1f} and {errors(pixelvae)[n]:.1f} %" for n in vae if n in pixelvae))),
     "C44": compared(conditional),
 }  # fmt: skip
 

@@ -44,7 +44,11 @@ def draw(rows, nets, planes, labels, results_dir) -> None:
         side_by_side(sheets, folder / "samples.png", f"Samples of the rows of Table 2.1. {note}")
     if labels:
         sheet = arrays(labels[0])["samples"]  # in the order of the ten classes
-        note = f"Class-conditional samples, a column a class. {origin(labels[0])}"
+        options = labels[0].settings["options"]
+        note = (
+            f"Class-conditional samples, a column a class, 0 to 9; {options['layers']} layers of {options['width']} "
+            f"maps. A judge sees the wanted class in {100 * labels[0].metrics['agreement']:.0f} %. {origin(labels[0])}"
+        )
         by_column = sheet.reshape(10, -1, *sheet.shape[1:]).swapaxes(0, 1).reshape(sheet.shape)
         side_by_side([("", by_column)], folder / "by_class.png", note, columns=10)
 
@@ -120,15 +124,23 @@ def figure_2_5(nets, path) -> Path:
             axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
             axis.locator_params(nbins=5)
         axes[0, 0].set_ylabel("second latent")
-        note = origin(next(iter(nets.values()))[0])
-        caption = f"Figure 2.5: posterior means of the test digits, number at the median of each class. {note}"
+        first = next(iter(nets.values()))[0]
+        caption = (
+            "Figure 2.5: posterior means of the test digits, number at the median of a class (one may hide another). "
+            f"Seed {first.seed} alone; the table has the others. {origin(first)}"
+        )
         return save_figure(figure, path, caption)
 
 
 def figure_a_3(arrays, path, note) -> Path:
     """Pairs: a test image, and to its right a draw from its code."""
     pairs = np.concatenate([arrays["originals"], arrays["reconstructions"]], axis=2)[:48]
-    return side_by_side([("", pairs)], path, f"Figure A.3: test images and reconstructions beside them. {note}", 8)
+    return side_by_side(
+        [("", pairs)],
+        path,
+        f"Figure A.3: test images and reconstructions beside them, by the Gated PixelVAE without upsampling. {note}",
+        8,
+    )
 
 
 def side_by_side(sheets, path, caption, columns=5) -> Path:

@@ -13,6 +13,7 @@ from scipy import stats
 
 from common.reporting.claims import Measurement
 from common.reporting.records import Record, select
+from common.reporting.tables import short
 from reproductions.ahmed_ch2.sizes import FULL, LONG
 
 # Nats between a bar of Figure 2.4 and a row of Table 2.1. That they are two trainings of one setting is an assumption:
@@ -118,7 +119,7 @@ def as_printed(measured, wanted=None, length=True) -> Measurement | None:
     if measured is None:
         return None
     against = other_sizes(measured.records, wanted or {}) + (short_of(measured.records) if length else [])
-    return Measurement(reason=f"measured {measured.mean:.2f} {', '.join(against)}") if against else measured
+    return Measurement(reason=f"measured {short(measured.mean)} {', '.join(against)}") if against else measured
 
 
 def compared(function, wanted=None, length=True):

@@ -22,8 +22,11 @@ CURVES = {  # (model, score): (label, colour, line)
 }
 
 
-def printed_and_measured(cells, path: str | Path) -> Path:
-    """AUPR of every held-out digit: printed (hollow) and measured (filled, 95 % over test images), a panel a model."""
+def printed_and_measured(cells, others, path: str | Path, note: str = "") -> Path:
+    """AUPR of every held-out digit: printed (hollow) and measured (filled, 95 % over test images), a panel a model.
+
+    cells: {model: {digit: record}}; others: {model: {digit: records of other seeds}}, drawn as crosses.
+    """
     with style():
         columns, lines = min(3, len(cells)), -(-len(cells) // 3)
         figure, axes = plt.subplots(lines, columns, figsize=(8, 0.8 + 2.8 * lines), sharey=True, squeeze=False)
@@ -40,16 +43,24 @@ def printed_and_measured(cells, path: str | Path) -> Path:
             )
             errors = np.maximum([mid - low, high - mid], 0)
             axis.errorbar(digits, mid, errors, fmt="o", markersize=5, color=COLOURS[0], label="measured")
+            more = [(d, r.metrics["aupr"]) for d, records in others.get(model, {}).items() for r in records]
+            if more:
+                axis.plot(*zip(*more, strict=True), "x", color="black", markersize=5, label="other seeds")
             axis.set(title=NAMES[model], xlabel="held-out digit", xticks=list(DIGITS), xlim=(-0.5, 9.5))
         for axis in axes[:, 0]:
             axis.set(ylabel="AUPR, per cent", ylim=(0, None))
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(handles), fontsize=9)
-        caption = "AUPR of each held-out digit, printed and measured; bars: 95 % bootstrap intervals over test images."
+        entries = {}
+        for axis in axes.flat:
+            entries |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
+        figure.legend(entries.values(), entries, loc="outside lower center", ncols=len(entries), fontsize=9)
+        caption = (
+            "AUPR of each held-out digit, printed and measured; bars: 95 % bootstrap intervals over test images, one "
+            f"training a cell. {note}"
+        )
         return save_figure(figure, path, caption)
 
 
-def histograms(scores, path: str | Path, wanted=(1, 2)) -> Path | None:
+def histograms(scores, path: str | Path, note: str = "", wanted=(1, 2)) -> Path | None:
     """Scores of the held-out digit and of the rest, two digits, of the VAE or else of the mixture."""
     model, name, label = ("vae", "elbo", "-ELBO, nats") if "vae" in scores else ("trivial", "mixture", "-log p, nats")
     if model not in scores:
@@ -66,12 +77,13 @@ def histograms(scores, path: str | Path, wanted=(1, 2)) -> Path | None:
         axes[0, 0].set_ylabel("density")
         axes[0, -1].legend(fontsize=9)
         caption = (
-            f"Scores of the test images ({NAMES[model]}): the held-out digit against the nine that were trained on."
+            f"Scores of the test images ({NAMES[model]}): the held-out digit against the nine that were trained on. "
+            f"{note}"
         )
         return save_figure(figure, path, caption)
 
 
-def curves(scores, path: str | Path, wanted=(0, 1, 2, 7)) -> Path | None:
+def curves(scores, path: str | Path, note: str = "", wanted=(0, 1, 2, 7)) -> Path | None:
     """Precision against recall for some held-out digits, every model that has a score; guessing as a line."""
     digits = [d for d in wanted if any(d in found for found in scores.values())]
     digits = digits or sorted({d for found in scores.values() for d in found})[:4]

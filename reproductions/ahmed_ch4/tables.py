@@ -8,7 +8,7 @@ from common.evaluation import detection
 from common.reporting.records import Record, load_scores
 from common.reporting.tables import Table
 from reproductions.ahmed_ch4 import figures
-from reproductions.ahmed_ch4.claims import TRIVIAL
+from reproductions.ahmed_ch4.claims import TRIVIAL, shortened
 from reproductions.ahmed_ch4.claims_formulas import printed
 from reproductions.ahmed_ch4.selection import DIGITS, largest
 
@@ -24,6 +24,9 @@ def make(records: list[Record], results_dir: str | Path) -> None:
     if not cells:
         return
     table_4_1(cells).write(folder / "table_4_1")
+    others = {model: other_seeds(records, model, found) for model, found in cells.items()}
+    if any(others.values()):
+        seeds(cells, others).write(folder / "seeds")
     areas(cells).write(folder / "areas")
     if "trivial" in cells:
         trivial(cells["trivial"]).write(folder / "trivial_scores")
@@ -34,12 +37,13 @@ def make(records: list[Record], results_dir: str | Path) -> None:
               for model, found in cells.items()}  # fmt: skip
     if set(NATS) & set(cells):
         likelihoods(cells).write(folder / "likelihoods")
-    compared = differences(scores)
+    compared, (note,) = differences(scores), origin(cells)
     if compared.rows:
+        compared.notes.append(note)
         compared.write(folder / "differences")
-    figures.printed_and_measured(cells, folder / "printed_and_measured.png")
-    figures.histograms(scores, folder / "score_histograms.png")
-    figures.curves(scores, folder / "precision_recall.png")
+    figures.printed_and_measured(cells, others, folder / "printed_and_measured.png", note)
+    figures.histograms(scores, folder / "score_histograms.png", note)
+    figures.curves(scores, folder / "precision_recall.png", note)
 
 
 def one_seed(records, model: str) -> dict[int, Record]:
@@ -48,6 +52,15 @@ def one_seed(records, model: str) -> dict[int, Record]:
     seeds = [seed for seed, _ in found]
     best = min(seeds, key=lambda seed: (-seeds.count(seed), seed), default=None)
     return {digit: record for (seed, digit), record in sorted(found.items()) if seed == best}
+
+
+def other_seeds(records, model: str, shown: dict[int, Record]) -> dict[int, list[Record]]:
+    """{digit: records of the other seeds than those of `one_seed`}, of digits that have any."""
+    found = {}
+    for (_, digit), record in sorted(largest(records, model).items()):
+        if digit in shown and record.seed != shown[digit].seed:
+            found.setdefault(digit, []).append(record)
+    return found
 
 
 def summary(name: str, rows: list[list], function) -> list:
@@ -67,13 +80,17 @@ def metric(cells, model, digit, name):
 
 
 def origin(cells) -> list[str]:
-    """Notes: data, scale and seed behind every model's column."""
+    """Notes: data, scale, seed and length behind every model's column."""
     parts = []
     for model, found in cells.items():
         record = next(iter(found.values()))
         data = record.data["name"] + (f" (stand-in: {record.data['stand_in']})" if record.stand_in else "")
-        parts.append(f"{model}: {record.scale} scale, {data}, seed {record.seed}, {len(found)} of ten digits")
-    return ["Measured: " + "; ".join(parts) + ". Empty cells are not run yet."]
+        length = shortened([record]).partition(": ")[2]
+        parts.append(
+            f"{model}: {record.scale} scale, {data}, seed {record.seed}, {len(found)} of ten digits"
+            + (f", {length}" if length else "")
+        )
+    return ["Measured: " + "; ".join(parts) + "."]
 
 
 COLUMNS_4_1 = {  # title: column of the printed table, or (model, metric)
@@ -110,9 +127,26 @@ def table_4_1(cells) -> Table:
     notes = origin(cells) + [
         "AUPR in per cent (average precision). L_k: importance-weighted bound; averaged: ELBO averaged over "
         "binarisations of the test set; last states: logit averaged over the last states; mixture: 100 Bernoullis, no "
-        "network. One training a cell."
+        "network. One training a cell; what has run with several seeds stands in a table of its own. Empty cells are "
+        "not run yet."
     ]
     return Table("Table 4.1, printed beside measured", ["held out", "prevalence", *COLUMNS_4_1], rows, notes)
+
+
+def seeds(cells, others) -> Table:
+    """AUPR of the headline score over several trainings, per cent, beside the printed cell."""
+    rows = []
+    for model, found in others.items():
+        for digit, more in found.items():
+            values = [record.metrics["aupr"] for record in (cells[model][digit], *more)]
+            cell = None if model == "trivial" else float(printed("t41", model, [digit])[0])
+            each = ", ".join(f"{value:.2f}" for value in values)
+            mean, spread = float(np.mean(values)), float(np.std(values, ddof=1))
+            rows.append([f"{model} {HEADLINE[model]}", str(digit), cell, len(values), mean, spread, each])
+    titles = ["score", "held out", "printed", "seeds", "mean", "sd", "each"]
+    shown = {model: {d: r for d, r in cells[model].items() if d in found} for model, found in others.items() if found}
+    notes = [*origin(shown), "The seed named comes first; the others differ from it in nothing else."]
+    return Table("Cells of Table 4.1 trained with several seeds: AUPR in per cent", titles, rows, notes)
 
 
 def trivial(cells: dict[int, Record]) -> Table:

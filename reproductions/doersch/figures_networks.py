@@ -6,6 +6,7 @@ import numpy as np
 
 from common.reporting.figures import image_grid, plt, save_figure, save_image, style
 from common.reporting.records import load_scores
+from reproductions.doersch.claims_networks import shortened
 from reproductions.doersch.selection import chosen
 
 ON, OFF = (1.0, 0.75, 0.5), (0.5, 0.5, 1.0)  # the author's colours of a lit and an unlit pixel of the given column
@@ -93,14 +94,19 @@ def curves(net, results_dir, path):
                 scores = load_scores(Path(results_dir) / record.files["scores"])
                 name = "curve_negative_elbo" if "curve_negative_elbo" in scores else "curve_cross_entropy"
                 axis.plot(np.arange(1, len(scores[name]) + 1), scores[name], label=LABELS[model])
-        axis.set(xlabel="epoch", ylabel="nats an image", xscale="log", title="Training loss without weight decay")
+        axis.set(
+            xlabel="epoch",
+            ylabel="nats an image",
+            xscale="log",
+            title="Training loss, the penalty of weight decay left out",
+        )
         axis.xaxis.set_major_formatter("{x:g}")
         axis.xaxis.set_minor_formatter("")
         axis.legend(fontsize=9)
         variants = {r.settings["variant"] for r in net.values() if r}
         caption = (
-            f"Training loss ({', '.join(variants)}): -ELBO of VAE and CVAE, cross-entropy of the regressors. The nets "
-            "predict 784, 756 or 392 pixels, so levels compare only within a task."
+            f"Training loss ({', '.join(variants)}): -ELBO of VAE and CVAE, cross-entropy of the regressors. VAE 784 "
+            "pixels, column nets 756, half nets 392: levels compare only within a task."
         )
         save_figure(figure, path, caption)
 
@@ -123,7 +129,11 @@ def sweep(records, path):
                     axis.plot(sizes, [np.mean(points[s]) for s in sizes], mark + "-", label=LABEL_OF_INIT[init])
             axis.set(title=title, xlabel="latent dimensions", xscale="log")
         axes[0].legend(fontsize=8)
-        save_figure(figure, path, "Section 4.1: the size of z, means over seeds; few, some, and very many dimensions.")
+        found = [r for records in series.values() for r in records]
+        seeds = max(len({r.seed for r in records}) for records in series.values())
+        lengths = sorted({length for r in found if (length := shortened(r))})
+        caption = "; ".join([f"Section 4.1: the size of z, {seeds} seed{'s' * (seeds > 1)}", *lengths])
+        save_figure(figure, path, caption + ". Slower is not yet worse: claims C23 to C27 ask for whole trainings.")
 
 
 LABEL_OF_INIT = {"he": "He", "sparse15": "sparse 15"}

@@ -12,6 +12,7 @@ from common.reporting.rooms import SCALES
 from reproductions.guo import author
 
 GAN, DCGAN, RADFORD = "gan/gan/as_code", "gan/dcgan/as_code", "gan/dcgan/as_described"
+GAN_TEXT = "gan/gan/as_described"
 VAE, VAE_TEXT = "vae/vae/as_code", "vae/vae/as_text"
 CVAE, BAO = "cvae_gan/cvae_gan/as_code", "cvae_gan/cvae_gan/as_described"
 FACES = "faces/dcgan/as_described"
@@ -49,6 +50,11 @@ def per_seed(records, nets) -> list[tuple[Record, ...]]:
     """For each seed that all nets have: their records, in the order of `nets`."""
     found = [{r.seed: r for r in of_net(records, net)} for net in nets]
     return [tuple(each[seed] for each in found) for seed in sorted(set.intersection(*map(set, found)))]
+
+
+def as_at_paper_scale(record) -> bool:
+    """Whether a record of cpu scale has the settings of paper scale: the dense GAN and the VAE are trained whole."""
+    return record.scale == "cpu" and run_of(record) in ("gan", "vae")
 
 
 def run_of(record) -> str:

@@ -5,7 +5,8 @@ page shows where the author's own figures contradict the sentence. Ours is the r
 C..._described is the network that the text describes, under the same rule.
 """
 
-from reproductions.guo import claims_exact, claims_runs, claims_settings
+from reproductions.guo import chosen, claims_exact, claims_runs, claims_settings
 
 MEASURES = claims_exact.MEASURES | claims_runs.MEASURES | claims_settings.MEASURES
+as_at_paper_scale = chosen.as_at_paper_scale
 NOT_RUN = claims_exact.NOT_RUN | claims_runs.NOT_RUN | claims_settings.NOT_RUN

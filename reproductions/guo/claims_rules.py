@@ -21,6 +21,7 @@ SHARE = 0.6  # of the seeds: every claim that counts seeds has the rule ">= 0.6"
 ACROSS = {
     "evaluator": "one judge for all nets",
     "binarisation": "grey pixels for all nets",
+    "scale": "the dense GAN and the VAE have one length at both scales",
 }
 
 
@@ -34,8 +35,10 @@ def made_of(records, numbers, text="", **fields) -> Measurement | None:
 
 
 def across(records) -> dict[str, str]:
-    """Of the fields in which the records differ, why they may."""
-    return {name: why for name, why in ACROSS.items() if len({lookup(r, name, "") for r in records}) > 1}
+    """Of the fields in which the records differ, why they may; scales only where the smaller one is no shortening."""
+    whole = all(r.scale == "paper" or chosen.as_at_paper_scale(r) for r in records)
+    return {name: why for name, why in ACROSS.items()
+            if len({lookup(r, name, "") for r in records}) > 1 and (name != "scale" or whole)}  # fmt: skip
 
 
 def needed(records, early=False, to_the_end=False) -> dict[str, int]:
@@ -59,8 +62,8 @@ def too_short(records, short, found: str) -> Measurement:
 def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, **fields):
     """Measure of value(metrics of nets[0], of nets[1], ...) for each seed.
 
-    text: `values.shown` on the first seed's metrics. early: the first epochs decide. to_the_end: all of the author's
-    epochs are needed. seen: see `shows`; short runs count if every seed shows it.
+    text: `values.shown` on the first seed's metrics, and says so if there are more. early: the first epochs decide.
+    to_the_end: all of the author's epochs are needed. seen: see `shows`; short runs count if every seed shows it.
     """
 
     def found(records) -> Measurement | None:
@@ -70,6 +73,8 @@ def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, **fiel
         used = [r for group in groups for r in group]
         numbers = [value(*(r.metrics for r in group)) for group in groups]
         words = values.shown(text, [r.metrics for r in groups[0]])
+        if words and len(groups) > 1:
+            words = f"(seed {groups[0][0].seed}: {words[1:]}"
         short = needed(used, early, to_the_end)
         if all(not needed(group, early, to_the_end) or shows(seen, group) for group in groups):
             return made_of(used, numbers, words, **fields)
@@ -112,6 +117,19 @@ def counted(test, *nets, text="K {0[classes]:.0f}, H {0[label_entropy_nats]:.2f}
         if low < SHARE <= high:
             return too_short(used, needed(used), f"{count} ({shown})")
         return made_of(used, [low if low >= SHARE else high], f"({count}: {shown})")
+
+    return found
+
+
+def raced(net, rival):
+    """Share of seeds at which the first net is the faster one; "not run" where two share no epoch with a distance."""
+    measured = counted(values.faster, net, rival, text=values.race_shown)
+
+    def found(records) -> Measurement | None:
+        pairs = chosen.per_seed(records, (net, rival))
+        if not all(values.common_epochs(a.metrics, b.metrics) for a, b in pairs):
+            return Measurement(reason="no common epochs at which both distances were measured")
+        return measured(records)
 
     return found
 

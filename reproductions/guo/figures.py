@@ -114,8 +114,8 @@ def dcgan_losses(records, results_dir, path):
             axis.legend(fontsize=8)
         axes[0, 0].set_ylabel("loss, nats")
         caption = (
-            "Fig. F3: losses of the DCGAN on digits. The author's rise for G and vanish for D to the end; there is no "
-            "training as the text describes the network."
+            "Fig. F3: losses of the DCGAN on digits, one batch a point; bands: range over seeds. The author's rise for "
+            "G and vanish for D to the end; the network that the text describes only we have trained."
         )
         save_figure(figure, path, caption)
 
@@ -152,7 +152,8 @@ def vae_losses(records, results_dir, path):
             theirs(axis, "vae", name, f"{label}, the author", colour)
             ours(axis, runs, results_dir, name, f"{label}, ours (lr 1e-3)", colour)
         if slow:
-            ours(axis, slow, results_dir, "test_loss", "test, ours at the text's lr 1e-4", GREEN, "--")
+            label = f"test, ours, the text's lr 1e-4, seeds: {len(slow)}"
+            ours(axis, slow, results_dir, "test_loss", label, GREEN, "--")
         his_last = author.by_epoch("vae", "test_loss")[-1]
         low = min(author.by_epoch("vae", "loss").min(), stacked(runs, results_dir, "loss").min()) - 2
         axis.set(xlabel="epoch", ylabel="-ELBO, nats an image", title=f"VAE on {data_of(runs)} ({length(runs)})")
@@ -267,8 +268,13 @@ def distances(records, results_dir, path):
         for scale in (axis.xaxis, axis.yaxis):
             scale.set_major_formatter("{x:g}")
             scale.set_minor_formatter(NullFormatter())
-        axis.legend(fontsize=8, ncols=2)
-        caption = "Fréchet distance to the test digits by epoch, of fewer samples than in the tables; one line a seed."
+        axis.legend(fontsize=8, ncols=2, handlelength=4)
+        lengths = "; ".join(f"{label}: {length(best(records, net))}" for label, (net, *_) in nets.items()
+                            if best(records, net))  # fmt: skip
+        caption = (
+            "Fréchet distance to the test digits by epoch, of fewer samples than in the tables; one line a seed, with "
+            f"dots where it was measured (of exported trainings the quarters or less). {lengths}."
+        )
         save_figure(figure, path, caption)
 
 

@@ -77,7 +77,8 @@ def dcgan_samples(nets, results_dir, path):
         grids += [(f"{words}, {title.lower()}", grid) for title, grid in half_and_whole]
     lines = "; ".join(f"{words}: {origin(record)}" for words, record in nets.items())
     caption = (
-        f"Fig. F4: samples of the DCGAN, {lines}. The author's show 3s and 8s only; the text describes another network."
+        f"Fig. F4: samples of the DCGAN, {lines}. The author's show 3s and 8s, and one 5; the text describes another "
+        "network."
     )
     panels((8, 6 * len(nets)), grids, len(nets), path, caption)
 

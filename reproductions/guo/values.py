@@ -3,8 +3,6 @@
 import math
 import re
 
-from common.errors import UserError
-
 
 def words(text, metrics) -> str:
     """text(*metrics), or a template, "{0[recall]:.2f} against {1[recall]:.2f}"."""
@@ -124,15 +122,22 @@ def over_class_mean(m) -> float:
     return m["reconstruction_mse"] / m["class_mean_mse"]
 
 
+def distances(m) -> dict[int, float]:
+    """{epoch: Fréchet distance} along a training."""
+    return {int(name[14:]): m[name] for name in m if re.fullmatch(r"frechet_after_\d+", name)}
+
+
+def common_epochs(a, b) -> list[int]:
+    """The epochs after which the Fréchet distance of both is known."""
+    return sorted(set(distances(a)) & set(distances(b)))
+
+
 def race(a, b) -> tuple[float, float, int]:
     """(epoch of the first, of the second, last common one) at which the Fréchet distance is within 10 % of its best.
 
-    Runs of unequal length and unequal moments: both are cut to the epochs at which both were measured.
+    Runs of unequal length and unequal moments: both are cut to `common_epochs`; there must be one.
     """
-    found = [{int(name[14:]): m[name] for name in m if re.fullmatch(r"frechet_after_\d+", name)} for m in (a, b)]
-    common = sorted(set(found[0]) & set(found[1]))
-    if not common:
-        raise UserError("records without Fréchet distances at common epochs; run their commands again")
+    found, common = [distances(m) for m in (a, b)], common_epochs(a, b)
     best = [min(each[epoch] for epoch in common) for each in found]
     near = ([e for e in common if each[e] <= 1.1 * least] for each, least in zip(found, best, strict=True))
     first, second = ((epochs or [math.inf])[0] for epochs in near)  # infinity: the distances are no numbers
