@@ -251,7 +251,7 @@ def _limits_section(told: Told) -> str:
     stand_ins = Counter(found.stand_in for found in measured if found.stand_in)
     short_runs = Counter(found.scale for found in measured if found.scale not in ("", "paper") and not found.exact)
     lines = [f"- {escape(text)}: {_claims(count)}" for text, count in sorted(stand_ins.items())]
-    less = "shorter trainings, smaller nets or fewer test images than in the text"
+    less = "shorter trainings, smaller nets or fewer test images than in the text, where a row's reason says so"
     lines += [f"- scale {escape(scale)} ({less}): {_claims(count)}" for scale, count in sorted(short_runs.items())]
     return "## Stand-in data and shortened runs\n\n" + ("\n".join(lines) if lines else "None.") + "\n"
 

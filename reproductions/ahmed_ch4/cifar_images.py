@@ -47,11 +47,12 @@ def png_bytes(image):
 
 
 def run(settings, images, work):
-    """Means over the first `each` test images of every class."""
+    """The share of every class in the test set, per cent, and means over the first `each` of its images."""
     if images.test_labels is None or len(np.unique(images.test_labels)) != len(CIFAR_CLASSES):
         raise UserError(f"data set '{images.name}' has no ten classes; choose cifar10")
     metrics = {}
     for label, name in enumerate(CIFAR_CLASSES):
+        metrics[f"prevalence_{name}"] = 100 * np.mean(images.test_labels == label)
         pixels = images.test[images.test_labels == label][: settings["each"]]
         scaled = pixels / 255.0
         metrics[f"gradient_energy_{name}"] = gradient_energy(scaled).mean()

@@ -85,7 +85,20 @@ def detail_correlation(records) -> Measurement | None:
     return measure(chosen[:1], [rho["pixelcnnpp"]], text=text, exact=True)
 
 
-MEASURES = {
+def skew(function):
+    """Table 4.2's column called skew, which is the prevalence: function(per cent by class), exact."""
+
+    def found(records) -> Measurement | None:
+        chosen = select(records, experiment="cifar_images", dataset="cifar10")[:1]
+        return measure(chosen, [function(by_class(chosen[0], "prevalence"))], exact=True) if chosen else None
+
+    return found
+
+
+MEASURES = {f"t42_{name}_skew": skew(lambda column, n=n: column[n]) for n, name in enumerate(CIFAR_CLASSES)}
+MEASURES |= {
+    "t42_mean_skew": skew(np.mean),
+    "t42_median_skew": skew(np.median),
     "s4_vae_layers": formula("s4_layers_encoder", "s4_layers_decoder", function=lambda v: v[0] if v[0] == v[1] else -1),
     "s4_perfect": formula("s4_perfect"),
     "C13": frog_rank,
