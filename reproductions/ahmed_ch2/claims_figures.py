@@ -165,7 +165,8 @@ def planes(function, needed=(2,), vae_only=False, **fields):
         ]
         more = dict(fields)
         if callable(more.get("text")):
-            more["text"] = (f"seed {min(seeds)}: " if len(pairs) > 1 else "") + more["text"](*pairs[0])
+            first = next(iter(pairs[0][0].values())).seed  # the lowest seed that has all that is wanted
+            more["text"] = (f"seed {first}: " if len(pairs) > 1 else "") + more["text"](*pairs[0])
         used = [r for pair in pairs for part in pair[: 1 if vae_only else 2] for r in part.values()]
         return measure(used, [function(*pair) for pair in pairs], **more)
 

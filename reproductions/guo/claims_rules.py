@@ -62,7 +62,7 @@ def too_short(records, short, found: str) -> Measurement:
 def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, **fields):
     """Measure of value(metrics of nets[0], of nets[1], ...) for each seed.
 
-    text: `values.shown` on the first seed's metrics, and says so if there are more. early: the first epochs decide.
+    text: `values.words` on the first seed's metrics, and says so if there are more. early: the first epochs decide.
     to_the_end: all of the author's epochs are needed. seen: see `shows`; short runs count if every seed shows it.
     """
 
@@ -72,9 +72,9 @@ def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, **fiel
             return None
         used = [r for group in groups for r in group]
         numbers = [value(*(r.metrics for r in group)) for group in groups]
-        words = values.shown(text, [r.metrics for r in groups[0]])
-        if words and len(groups) > 1:
-            words = f"(seed {groups[0][0].seed}: {words[1:]}"
+        first = values.words(text, [r.metrics for r in groups[0]])
+        seed = f"seed {groups[0][0].seed}: " if len(groups) > 1 else ""
+        words = f"({seed}{first})" if first else ""
         short = needed(used, early, to_the_end)
         if all(not needed(group, early, to_the_end) or shows(seen, group) for group in groups):
             return made_of(used, numbers, words, **fields)
