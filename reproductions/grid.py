@@ -100,6 +100,7 @@ def cpu():
     digits = range(10)
     runs = [
         *each("cpu", "ahmed_ch4/ood", ["vae"], seeds=SEEDS, held_out=digits),
+        *each("cpu", "ahmed_ch4/ood", ["vae"], ["epochs_40"], held_out=[5]),
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], seeds=SEEDS, held_out=[0, 2]),
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], held_out=[1, *range(3, 10)]),
         *each("cpu", "ahmed_ch4/ood", ["pixelvae", "pixelcnn"], held_out=digits),
