@@ -526,6 +526,24 @@ def test_cells_of_several_seeds_have_their_mean_and_spread():
     assert row[1:6] == ["0", 40.20, 3, pytest.approx(40.0), pytest.approx(10.0)] and row[6] == "30.00, 40.00, 50.00"
 
 
+def test_a_longer_training_stands_beside_its_cell():
+    """Cell and longer training of one seed and digit are two rows; a longer one without its cell is none, nor a cell."""
+
+    def vae(digit, epochs, variant="as_described", seed=1):
+        more = dict.fromkeys(("aupr_importance", "nll_bound_rest_nats", "nll_bound_held_out_nats", "kl_rest_nats"), 1.0)
+        record = fake("vae", digit, float(epochs), seed, **more)
+        record.settings.update(variant=variant, options={"epochs": epochs})
+        return record
+
+    longer = [vae(5, 40, "epochs_40"), vae(6, 40, "epochs_40"), vae(5, 40, "epochs_40", seed=2)]
+    records = [vae(5, 10), vae(7, 10), *longer]
+    cells = {"vae": tables.one_seed(records, "vae")}
+    assert {digit: r.metrics["aupr"] for digit, r in cells["vae"].items()} == {5: 10.0, 7: 10.0}
+    table = tables.lengths(records, cells)
+    assert [row[:4] for row in table.rows] == [["5", 38.56, 10, 10.0], ["5", 38.56, 40, 40.0]]
+    assert tables.lengths(records[:2], cells).rows == []
+
+
 def test_a_shortened_training_is_named_beside_paper_scales_length():
     """The lengths are those of the script; whole trainings, smoke and scores without a training say nothing."""
     code = "from reproductions.ahmed_ch4 import ood; print({m: dict(o) for m, o in ood.EXPERIMENT.options.items()})"
