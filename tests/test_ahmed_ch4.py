@@ -527,7 +527,7 @@ def test_cells_of_several_seeds_have_their_mean_and_spread():
 
 
 def test_a_longer_training_stands_beside_its_cell():
-    """Cell and longer training of one seed and digit are two rows; a longer one without its cell is none, nor a cell."""
+    """Cell and longer training of one seed and digit are two rows; a longer one without its cell is none."""
 
     def vae(digit, epochs, variant="as_described", seed=1):
         more = dict.fromkeys(("aupr_importance", "nll_bound_rest_nats", "nll_bound_held_out_nats", "kl_rest_nats"), 1.0)
