@@ -27,6 +27,7 @@ from reproductions.guo import (
     convolutions,
     elbo,
     minimax,
+    tables,
     values,
 )
 
@@ -394,6 +395,26 @@ def test_two_nets_are_compared_seed_by_seed(tmp_path):
     want = [vaes[s - 1].metrics["grey_fraction"] - g.metrics["grey_fraction"] for s, g in ((2, gans[1]), (3, gans[0]))]
     assert found.values == pytest.approx(want)
     assert measured("C02b", vaes) is None
+
+
+def test_a_longer_training_counts_but_variants_are_compared_at_one_length(tmp_path):
+    """The CVAE-GAN of 50 epochs decides; beside a variant of 12 epochs stands the one of 12."""
+    by_length = {
+        variant: write(tmp_path, "cvae_gan", "cvae_gan", variant, 1, epochs=epochs)
+        for variant, epochs in (("as_described_50", 50), ("as_described", 12), ("no_discriminator", 12))
+    }
+    short, long = by_length["as_described"], by_length["as_described_50"]
+    records = list(by_length.values())
+    assert chosen.longest(records, chosen.BAO) == chosen.best(records, chosen.BAO) == [long]
+    assert chosen.of_net(records, chosen.BAO) == chosen.best(records, chosen.BAO, chosen.of_net) == [short]
+    assert measured("C24a_described", records).values == (long.metrics["requested_accuracy"],)
+    without = chosen.variant(chosen.BAO, "no_discriminator")
+    assert chosen.per_seed(records, (chosen.BAO, without)) == [(short, by_length["no_discriminator"])]
+    assert "12 of 200" in measured("C43b", records).reason and not measured("C43b", records).values
+    other = write(tmp_path, "cvae_gan", "cvae_gan", "no_discriminator", 1, epochs=60)
+    assert chosen.per_seed([long, other], (chosen.BAO, without)) == [(long, other)]  # no common length
+    words = [row[0] for row in tables.cvae_gan_ablation(records).rows]
+    assert words == ["as described (Bao et al.)", "as described, longer", "described, without D"]
 
 
 def test_other_data_do_not_count(tmp_path):

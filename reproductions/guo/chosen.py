@@ -19,6 +19,7 @@ FACES = "faces/dcgan/as_described"
 # Epochs from which a run says something of the trained network: at these the author's own DCGAN has collapsed and his
 # CVAE-GAN has lost its variety. The dense GAN and the VAE are trained whole.
 ENOUGH = {"dcgan": 40, "cvae_gan": 50, "faces": 20}
+LONGER = {CVAE: "as_code_50", BAO: "as_described_50"}  # variants that train a net longer than its scale does
 STARTED = 5  # epochs below which a lack of variety may be that of a network that has not learned yet
 
 
@@ -46,9 +47,29 @@ def curve(record, results_dir, name: str) -> np.ndarray:
     return arrays[f"step_{name}"].astype(np.float64).reshape(epochs(record), -1).mean(axis=1)
 
 
+def trainings(records, net: str) -> list[Record]:
+    """Records of a net and of its longer training, if there is one, from the shortest on."""
+    more = of_net(records, variant(net, LONGER[net])) if net in LONGER else []
+    return sorted([*of_net(records, net), *more], key=lambda r: (epochs(r), r.seed))
+
+
+def longest(records, net: str) -> list[Record]:
+    """Records of a net by seed: of each seed the longest training."""
+    found = {r.seed: r for r in trainings(records, net)}
+    return [found[seed] for seed in sorted(found)]
+
+
 def per_seed(records, nets) -> list[tuple[Record, ...]]:
-    """For each seed that all nets have: their records, in the order of `nets`."""
-    found = [{r.seed: r for r in of_net(records, net)} for net in nets]
+    """For each seed that all nets have: their records, in the order of `nets`; of each net the longest training.
+
+    Variants of one model are compared at the longest length that all of them have, if they share one.
+    """
+    found = [{r.seed: r for r in longest(records, net)} for net in nets]
+    if len({net.rpartition("/")[0] for net in nets}) == 1:
+        by_length = [{(epochs(r), r.seed): r for r in trainings(records, net)} for net in nets]
+        for length, seed in sorted(set.intersection(*map(set, by_length))):
+            for each, lengths_of in zip(found, by_length, strict=True):
+                each[seed] = lengths_of[length, seed]
     return [tuple(each[seed] for each in found) for seed in sorted(set.intersection(*map(set, found)))]
 
 
@@ -92,10 +113,10 @@ def stand_in(records) -> str:
     return "; ".join(sorted(others | {r.stand_in for r in records if r.stand_in}))
 
 
-def best(records, net: str) -> list[Record]:
-    """Records of a net by seed at the largest scale that has any; [] without records."""
+def best(records, net: str, of=longest) -> list[Record]:
+    """Records of a net by seed at the largest scale that has any; [] without records. of: `longest` or `of_net`."""
     for scale in SCALES:
-        found = of_net([r for r in records if r.scale == scale], net)
+        found = of([r for r in records if r.scale == scale], net)
         if found:
             return found
     return []
