@@ -166,21 +166,21 @@ def parse_change(text: str, options: Mapping):
 
 def seeds():
     """The run seeds of --seed."""
-    found = integers("seed", FLAGS.seed)
-    for seed in found:
-        if not 0 <= seed < 2**31:
-            raise UserError(f"--seed={seed}: seeds are 0 to {2**31 - 1}")
-    return found
+    return integers("seed", FLAGS.seed, 0, 2**31 - 1)
 
 
-def integers(flag: str, values):
-    """[1, 2] from ["1", "2"]; raises UserError for anything else, and for nothing."""
+def integers(flag: str, values, least: int, most: float = math.inf):
+    """[1, 2] from ["1", "2"]; raises UserError for anything else, for nothing, and outside of least to most."""
     try:
         found = [int(v) for v in values]
     except ValueError:
         found = []
     if not found:
         raise UserError(f"--{flag}={','.join(values)}: whole numbers separated by commas expected")
+    for value in found:
+        if not least <= value <= most:
+            end = f" to {most}" if most < math.inf else ""
+            raise UserError(f"--{flag}={value}: whole numbers from {least}{end} expected")
     return found
 
 

@@ -4,18 +4,15 @@ Real processes, two at a time; they train a few steps on embedded digits.
 """
 
 import concurrent.futures
-import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from scripts import ROOT, called, environment
 
 from common.reporting.records import load_all, load_scores, select
 
-ROOT = Path(__file__).resolve().parents[1]
 TINY = ["iterations=2", "every=1", "batch=5", "samples=3", "bound_draws=1", "estimate_draws=4", "estimate_images=3"]
 RUNS = {
     "likelihoods": ["--model=gated_pixelvae", *TINY, "layers=1", "precision=bfloat16", "average=0.5"],
@@ -24,11 +21,6 @@ RUNS = {
     "labels": ["--jit=eager", *TINY[:3], "per_class=1", "layers=1"],
     "formulas": ["steps=2", "side=8", "drawn=1", "deep=1"],
 }
-
-
-def environment(folder):
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("REPRO_")}
-    return kept | {"PYTHONPATH": str(ROOT), "REPRO_OFFLINE": "1", "REPRO_CACHE": str(folder / "cache")}
 
 
 def call(script, folder, *flags):
@@ -101,41 +93,22 @@ MISTAKES = {
     "encoder": (["encoder_convs=7"], "encoder_convs=7: choose 8 (released code) or 9 (text)"),
     "model": (["--model=pixelcnn"], "unknown model 'pixelcnn'; choose one of conv_vae, pixelvae, gated_pixelcnn"),
 }
-CHILDREN = """
-import json, os, sys
-from common import experiment
-from reproductions.ahmed_ch2 import likelihoods
-
-for number, flags in enumerate(json.load(sys.stdin)):
-    child = os.fork()
-    if not child:
-        for stream, name in ((1, "out"), (2, "err")):
-            os.dup2(os.open(f"{number}.{name}", os.O_CREAT | os.O_WRONLY), stream)
-        sys.argv = [likelihoods.__file__, *flags]
-        experiment.main(likelihoods.main)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
 
 
 @pytest.fixture(scope="module")
 def mistaken(made, tmp_path_factory):
-    """{mistake: (exit code, stderr)}; one process imports TensorFlow, each command line is its child."""
+    """{mistake: finished process} of every row of MISTAKES."""
     folder = tmp_path_factory.mktemp("mistakes")
     fixed = ["--scale=smoke", "--model=gated_pixelvae", f"--work_dir={made[0].parent}/work", f"--results_dir={folder}"]
     lines = [[*fixed, *(f if f.startswith("--") else f"--set={f}" for f in flags)] for flags, _ in MISTAKES.values()]
-    done = subprocess.run(
-        [sys.executable, "-c", CHILDREN], env=environment(folder), input=json.dumps(lines), cwd=folder,
-        capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    found = dict(zip(MISTAKES, called([("ahmed_ch2.likelihoods", flags) for flags in lines], folder), strict=True))
     assert not list(folder.rglob("smoke-*.json"))
-    codes = [int(code) for code in done.stdout.split()]
-    return {name: (codes[n], (folder / f"{n}.err").read_text()) for n, name in enumerate(MISTAKES)}
+    return found
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_told_in_one_line(mistaken, mistake):
-    code, said = mistaken[mistake]
-    lines = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert code == 2 and len(lines) == 1 and "Traceback" not in said, said
+    done = mistaken[mistake]
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 2 and len(lines) == 1 and "Traceback" not in done.stderr, done.stderr
     assert MISTAKES[mistake][1] in lines[0]

@@ -1,5 +1,6 @@
 """How the VAE tutorial's networks are measured: log P(X), bits, neighbours, claims, on cases with known answers."""
 
+import csv
 import dataclasses
 
 import keras
@@ -9,7 +10,7 @@ import tensorflow as tf
 from scipy.special import logsumexp
 
 from common.reporting.records import Record
-from reproductions.doersch import claims_networks, completions, figures_networks, likelihoods, models
+from reproductions.doersch import claims_networks, completions, figures_networks, likelihoods, models, tables_networks
 
 TRAINING = {"learning_rate": 1e-3, "beta_1": 0.9, "weight_decay": 0.0, "hidden": (9, 8, 7)}
 
@@ -237,3 +238,29 @@ def test_nets_of_other_lengths_are_not_compared():
     assert not found.values and found.reason == "epochs differ: cvae 100, regressor 20"
     found = claims_networks.MEASURES["C38b"]([cvae, trained("regressor", 100, test_cross_entropy_nats=99.0)])
     assert found.values == (-19.0,)
+
+
+# Tables
+
+
+def test_tables_of_networks_show_means_and_spreads_of_the_records(tmp_path):
+    """Three seeds of a VAE are one row with mean and sample deviation; what is not run has no row and no file."""
+
+    def record(experiment, model, seed, options, key=None, **metrics):
+        settings = {"model": model, "variant": "as_described", "scale": "cpu", "seed": seed, "key": key or {}}
+        return Record("doersch", experiment, f"{model}{seed}{key}", settings | {"options": options}, metrics,
+                      {"name": "mnist"})  # fmt: skip
+
+    options = {"epochs": 100, "scored": 1_000}
+    losses = {1: 98.0, 2: 100.0, 3: 102.0}
+    records = [record("digits", "vae", s, options, test_negative_elbo_nats=loss) for s, loss in losses.items()]
+    short = [record("latents", "he", 1, {"epochs": 10}, {"latent": n}, test_kl_nats=float(n)) for n in (30, 2)]
+    tables_networks.write([*records, *short], tmp_path)
+    assert {path.name for path in tmp_path.glob("*.csv")} == {"networks.csv", "latent_sizes.csv"}
+    with open(tmp_path / "networks.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["net"] == "VAE, as_described" and row["seeds"] == "3" and row["epochs (scale)"] == "100 (cpu)"
+    assert row["-ELBO, test"] == "100.0 ± 2.0" and row["KL"] == ""
+    with open(tmp_path / "latent_sizes.csv", newline="") as file:
+        rows = [(r["size"], r["KL"], r["epochs (scale)"]) for r in csv.DictReader(file)]
+    assert rows == [("2", "2", "10 of 100 (cpu)"), ("30", "30", "10 of 100 (cpu)")]

@@ -1,11 +1,7 @@
 """The scripts of Guo (2023) at the real command line: one tiny run of each, users' mistakes, and what a kill leaves."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import guo_toy
@@ -14,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from scripts import called
 
 from common import data
 from common.errors import UserError
@@ -21,7 +18,6 @@ from common.reporting.records import save_scores
 from common.training.fit import fit
 from reproductions.guo import chosen, claims_settings, evaluation, models_vae, watch
 
-ROOT = Path(__file__).resolve().parents[1]
 # What may stand on stderr beside the one line: progress bars and TensorFlow's own log.
 NOISE = re.compile(r"\s*$|.*epoch(/s)? ?[\[,\]]|.*\d+epoch|[IWE]\d{4} |WARNING: All log messages")
 
@@ -141,41 +137,6 @@ def test_course_of_known_losses():
 
 # --- The command line -------------------------------------------------------------------------------------------------
 
-# Importing TensorFlow takes seconds, so it is done once, and each command line is a child of that process.
-CHILDREN = """
-import importlib, json, os, sys
-from common import experiment
-from reproductions.guo import evaluation, models_cvae_gan, models_vae
-
-for number, (script, flags) in enumerate(json.load(sys.stdin)):
-    child = os.fork()
-    if not child:
-        for stream, name in ((1, "out"), (2, "err")):
-            os.dup2(os.open(f"{number}.{name}", os.O_CREAT | os.O_WRONLY), stream)
-        module = importlib.import_module(f"reproductions.guo.{script}")
-        sys.argv = [module.__file__, *flags]
-        experiment.main(module.main)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"""
-
-
-def called(lines, folder):
-    """[(exit code, stdout, stderr)] of [(script, flags)], one after the other; all below `folder`, without data."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("REPRO_")}
-    environment = {"PYTHONPATH": str(ROOT), "REPRO_OFFLINE": "1", "REPRO_CACHE": str(folder / "cache"),
-                   "HOME": str(folder)}  # fmt: skip
-    fixed = ["--scale=smoke", f"--work_dir={folder}/work", f"--results_dir={folder}/results"]
-    done = subprocess.run(
-        [sys.executable, "-c", CHILDREN], env=kept | environment, cwd=folder, capture_output=True, text=True,
-        input=json.dumps([(script, [*fixed, *flags]) for script, flags in lines]), timeout=900,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    codes = [int(line) for line in done.stdout.split()]
-    return [
-        (code, (folder / f"{n}.out").read_text(), (folder / f"{n}.err").read_text()) for n, code in enumerate(codes)
-    ]
-
-
 TINY = ["--set=samples=100", "--set=curve_samples=60", "--dataset=folder:{digits}"]
 EAGER = ["--jit=eager", "--set=epochs=1", "--set=batch=90"]  # three steps: tracing would take longer than they do
 RUNS = {
@@ -186,6 +147,12 @@ RUNS = {
     "cvae_gan-as_described": ("cvae_gan", ["--set=precision=bfloat16", *EAGER]),
     "dcgan-faces": ("faces", ["--jit=eager", "--set=epochs=1", "--set=samples=20"]),
 }
+
+
+def prepared(lines, folder):
+    """Command lines of [(script, flags)] at smoke scale, with everything below `folder`."""
+    fixed = ["--scale=smoke", f"--work_dir={folder}/work", f"--results_dir={folder}/results"]
+    return [(f"guo.{script}", [*fixed, *flags]) for script, flags in lines]
 
 
 @pytest.fixture(scope="module")
@@ -200,9 +167,9 @@ def records(tmp_path_factory):
     tiny = [flag.format(digits=folder / "digits") for flag in TINY]
     lines = [(script, [*flags, *(tiny if script != "faces" else [])]) for script, flags in RUNS.values()]
     found = {}
-    for (name, (script, _)), (code, _, err) in zip(RUNS.items(), called(lines, folder), strict=True):
-        assert code == 0, err
-        assert "Traceback" not in err
+    for (name, (script, _)), done in zip(RUNS.items(), called(prepared(lines, folder), folder), strict=True):
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
         (path,) = (folder / f"results/records/guo/{script}").glob(
             f"smoke-{name.replace('faces', 'as_described')}*.json"
         )
@@ -329,7 +296,7 @@ def picture(path, side):
 
 @pytest.fixture(scope="module")
 def mistaken(tmp_path_factory):
-    """{mistake: (exit code, stdout, stderr)} of every row of MISTAKES."""
+    """{mistake: finished process} of every row of MISTAKES."""
     folder = tmp_path_factory.mktemp("mistakes")
     for name in ("text", "sizes", "one", "two"):
         picture(folder / name / "a.png", 28)
@@ -337,15 +304,15 @@ def mistaken(tmp_path_factory):
     picture(folder / "sizes/b.png", 30)
     picture(folder / "two/b.png", 28)
     lines = [(script, [flag.format(f=folder) for flag in flags]) for script, flags, _ in MISTAKES.values()]
-    found = dict(zip(MISTAKES, called(lines, folder), strict=True))
+    found = dict(zip(MISTAKES, called(prepared(lines, folder), folder), strict=True))
     assert not list(folder.rglob("smoke-*.json"))
     return found
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_a_mistake_is_one_line(mistaken, mistake):
-    code, _, err = mistaken[mistake]
-    assert code == 2, err
-    lines = [line for line in err.splitlines() if not NOISE.match(line)]
-    assert len(lines) == 1 and lines[0].startswith("error: "), err
+    done = mistaken[mistake]
+    assert done.returncode == 2, done.stderr
+    lines = [line for line in done.stderr.splitlines() if not NOISE.match(line)]
+    assert len(lines) == 1 and lines[0].startswith("error: "), done.stderr
     assert MISTAKES[mistake][2] in lines[0]

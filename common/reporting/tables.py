@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import UserError
+from common.reporting.claims import Measurement
 from common.reporting.files import write_atomic
 
 
@@ -69,6 +70,13 @@ def with_spread(mean: float, spread: float) -> str:
         return f"{mean:.4g} ± {spread:.2g}"
     places = max(places, 0)
     return f"{mean:.{places}f} ± {spread:.{places}f}"
+
+
+def over_seeds(records, metric: str) -> str | None:
+    """A metric's mean over the records of some seeds with its spread; None where none has it. NaN is "not measured"."""
+    values = [r.metrics[metric] for r in records if metric in r.metrics]
+    found = Measurement(tuple(value for value in values if not math.isnan(value)))
+    return with_spread(found.mean, found.spread) if found.values else None
 
 
 def duration(seconds: float) -> str:

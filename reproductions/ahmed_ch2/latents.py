@@ -14,7 +14,6 @@ from absl import flags
 
 from common import experiment
 from common.data.needs import require_labels
-from common.errors import UserError
 from common.evaluation import nats
 from reproductions.ahmed_ch2 import codes, models, runs
 
@@ -77,9 +76,7 @@ def run(settings, images, work):
 
 
 def main():
-    for latent in experiment.integers("latent", FLAGS.latent):
-        if latent < 1:
-            raise UserError(f"--latent={latent}: a latent has at least one dimension")
+    for latent in experiment.integers("latent", FLAGS.latent, 1):
         for model in FLAGS.model:
             for seed in experiment.seeds():
                 experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed, latent=latent))

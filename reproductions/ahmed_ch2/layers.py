@@ -12,7 +12,6 @@ import functools
 from absl import flags
 
 from common import experiment
-from common.errors import UserError
 from common.evaluation import nats
 from common.evaluation.judge import train_judge
 from reproductions.ahmed_ch2 import codes, evaluation, models, runs, samples
@@ -92,9 +91,7 @@ def run(settings, images, work):
 
 
 def main():
-    for layers in experiment.integers("layers", FLAGS.layers):
-        if layers < 0:
-            raise UserError(f"--layers={layers}: numbers from 0 on expected")
+    for layers in experiment.integers("layers", FLAGS.layers, 0):
         for model in FLAGS.model:
             for seed in experiment.seeds():
                 experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed, layers=layers))

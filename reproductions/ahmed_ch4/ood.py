@@ -225,9 +225,7 @@ RUNS = {"vae": run_vae, "pixelcnn": run_pixels, "pixelvae": run_pixels, "dcgan":
 
 
 def main():
-    for held_out in experiment.integers("held_out", FLAGS.held_out):
-        if not 0 <= held_out <= 9:
-            raise UserError(f"--held_out={held_out}: classes are 0 to 9")
+    for held_out in experiment.integers("held_out", FLAGS.held_out, 0, 9):
         for model in FLAGS.model:
             for seed in experiment.seeds():
                 wanted = experiment.settings(EXPERIMENT, model, seed, held_out=held_out)

@@ -11,7 +11,6 @@ from absl import flags
 
 from common import experiment
 from common.data.needs import require_labels
-from common.errors import UserError
 from common.evaluation.judge import train_judge
 from common.training.fit import fit
 from reproductions.doersch import likelihoods, models, samples
@@ -71,9 +70,7 @@ def live_units(net):
 
 
 def main():
-    for latent in experiment.integers("latent", FLAGS.latent):
-        if latent < 1:
-            raise UserError(f"--latent={latent}: at least one dimension")
+    for latent in experiment.integers("latent", FLAGS.latent, 1):
         for model in FLAGS.model:
             for seed in experiment.seeds():
                 experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed, latent=latent))

@@ -5,7 +5,7 @@ from pathlib import Path
 from common.reporting.records import Record, select
 from common.reporting.rooms import SCALES
 from common.reporting.tables import Table
-from reproductions.doersch import figures, figures_networks
+from reproductions.doersch import figures, figures_networks, tables_networks
 from reproductions.doersch.laws import SMOOTH_LAWS
 
 
@@ -20,6 +20,7 @@ def make(records: list[Record], results_dir: str | Path) -> None:
         record = first(records, experiment=experiment)
         if record:
             draw(record, results_dir, folder / f"{'figure_2' if experiment == 'formulas' else 'figure_3'}.png")
+    tables_networks.write(records, folder)
     figures_networks.draw(records, results_dir)
 
 

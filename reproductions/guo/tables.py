@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.reporting.claims import Measurement
-from common.reporting.tables import Table, with_spread
+from common.reporting.tables import Table, over_seeds
 from reproductions.guo import author, figures, pictures, tables_logs, values
 from reproductions.guo.chosen import (
     BAO,
@@ -72,20 +71,13 @@ def make(records, results_dir: str | Path) -> None:
     pictures.draw(records, results_dir)
 
 
-def cell(runs, metric: str) -> str | None:
-    """Mean of a metric over the seeds with its spread, or None where no run has it; NaN is "not measured"."""
-    values = [r.metrics[metric] for r in runs if metric in r.metrics]
-    found = Measurement(tuple(value for value in values if not np.isnan(value)))
-    return with_spread(found.mean, found.spread) if found.values else None
-
-
 def row(records, net, metrics, name=None, of=longest) -> list | None:
     """[name, seeds, epochs, metrics ...] of a net at its largest scale, or None without records. of: as in `best`."""
     runs = best(records, net, of)
     if not runs:
         return None
     scale = f"{epochs(runs[0])} ({runs[0].scale})"
-    return [name or NAMES[net], len(runs), scale, *(cell(runs, metric) for metric in metrics)]
+    return [name or NAMES[net], len(runs), scale, *(over_seeds(runs, metric) for metric in metrics)]
 
 
 def table(title, columns, rows, *notes) -> Table | None:
@@ -199,7 +191,7 @@ def cvae_gan_ablation(records) -> Table | None:
     """Why the CVAE-GAN collapses: the weight of the KL; then the algorithm part by part."""
     metrics = ("within_class_variance_ratio", "z_explained", "test_kl_nats", "active_units", "requested_accuracy",
                "reconstruction_mse", "frechet", "precision", "recall", "edge_variance")  # fmt: skip
-    class_mean = cell(best(records, CVAE) or best(records, BAO), "class_mean_mse")
+    class_mean = over_seeds(best(records, CVAE) or best(records, BAO), "class_mean_mse")
     return table(
         "Why the CVAE-GAN collapses", [*HEAD, "variance in a digit", "by z", "KL, nats", "active", "requested digit",
                                        "error", "Fréchet", "precision", "recall", "edge variance"],
@@ -243,7 +235,7 @@ def vae_sweep(records) -> Table | None:
                                                   "test loss", "reconstruction", "KL", "5-NN of z"],
         [row(records, variant(VAE, name), metrics, text) for name, text in words.items()],
         "One change each from the first row. Losses in nats an image; of squared error they are another likelihood's. "
-        f"Edge variance of real digits {cell(best(records, VAE), 'edge_variance_test')}.",
+        f"Edge variance of real digits {over_seeds(best(records, VAE), 'edge_variance_test')}.",
     )  # fmt: skip
 
 
@@ -255,7 +247,7 @@ def faces(records) -> Table | None:
              "mnist_net": "the MNIST code's network at 64 x 64", "flips": "with mirrored faces"}  # fmt: skip
     runs = best(records, FACES)
     notes = [f"Stand-in data, not the author's crawl: {runs[0].stand_in or runs[0].data['name']}."] if runs else []
-    halves = f"{cell(runs, 'frechet_halves')}" if runs else ""
+    halves = f"{over_seeds(runs, 'frechet_halves')}" if runs else ""
     return table(
         "Faces", [*HEAD, "Fréchet", "precision", "recall", "edge ratio", "pairwise ratio", "duplicates", "d_loss",
                   "g_loss"],

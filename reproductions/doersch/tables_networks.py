@@ -1,0 +1,104 @@
+"""Tables of the trained networks: the bound of every net, completions, the size of z, training choices."""
+
+from common.reporting.tables import Table, over_seeds
+from reproductions.doersch.claims_networks import shortened
+from reproductions.doersch.figures_networks import LABEL_OF_INIT, LABELS
+from reproductions.doersch.selection import chosen
+
+BOUNDS = {
+    "-ELBO, test": "test_negative_elbo_nats", "-ELBO, training": "train_negative_elbo_nats",
+    "cross-entropy": "test_cross_entropy_nats", "KL": "test_kl_nats",
+}  # fmt: skip
+SAMPLES = {"Fréchet": "frechet", "precision": "precision", "recall": "recall", "active units": "active_units"}
+VAE = {"-ELBO of bits": "negative_elbo_binary_nats", "log P(X) of bits": "log_p_nats"} | SAMPLES
+COMPLETIONS = {
+    "squared error": "squared_error", "of the best": "squared_error_of_best", "of the mean": "squared_error_of_mean",
+    "sharpness": "sharpness", "blurred": "blurred_share", "judge's confidence": "judge_confidence",
+    "several digits": "several_classes_share",
+}  # fmt: skip
+CHOICES = {
+    "loss, epoch 1": "loss_after_1_nats", "epoch 5": "loss_after_5_nats", "-ELBO, test": "test_negative_elbo_nats",
+    "cross-entropy": "test_cross_entropy_nats", "KL": "test_kl_nats", "squared error": "test_squared_error",
+}  # fmt: skip
+LATENTS = BOUNDS | SAMPLES
+GREY = "Nats an image; targets are grey pixels as soft bits, so no loss falls below the pixels' entropy."
+
+
+def write(records, folder) -> None:
+    """All tables for which there are records, into `folder`; what has no record yet is left out."""
+    nets = {(model, variant): chosen(records, experiment="digits", model=model, variant=variant)
+            for model in LABELS for variant in ("as_described", "as_code", "resampled")}  # fmt: skip
+    tables = {
+        "networks": of_vaes({net: runs for net, runs in nets.items() if net[0] == "vae"}),
+        "completions": of_completions({net: runs for net, runs in nets.items() if net[0] != "vae"}),
+        "latent_sizes": sweep(records),
+        "choices": choices(records),
+    }
+    for name, table in tables.items():
+        if table is not None and table.rows:
+            table.write(folder / name)
+
+
+def of_vaes(nets) -> Table | None:
+    """Sections 2 and 4.1: bounds, log P(X) and samples of the VAE; None without any."""
+    runs = next(filter(None, nets.values()), None)
+    if runs is None:
+        return None
+    notes = [
+        f"{GREY} It is {over_seeds(runs, 'entropy_floor_test_nats')} nats for the test images.",
+        f"Bits: {runs[0].settings['options']['scored']:,} test images binarised once, log P(X) by importance sampling. "
+        "Samples in the features of a judge. Active units: latents whose posterior mean moves.",
+    ]
+    return Table("The VAE: bounds and samples", *rows(nets, BOUNDS | VAE), notes)
+
+
+def of_completions(nets) -> Table:
+    """Sections 4.2 and 5: a column or half of the image given."""
+    notes = [
+        f"{GREY} A regressor's -ELBO is its cross-entropy. Levels compare only within a task.",
+        "Squared error from the truth: of one completion, of the best and of the mean of many draws of z. Sharpness: "
+        "gradient energy over that of the truth. Blurred: share of completed pixels between .1 and .9. Several digits: "
+        "share of columns for which the judge sees two digits or more in over a tenth of the draws each.",
+    ]
+    return Table("Completions by CVAE and regressor", *rows(nets, BOUNDS | COMPLETIONS), notes)
+
+
+def rows(nets, columns) -> tuple[list, list]:
+    """Titles and one row a net: (model, variant), seeds, epochs, metrics with their spread over the seeds."""
+    found = []
+    for (model, variant), runs in nets.items():
+        if runs:
+            head = [f"{LABELS[model]}, {variant}", len(runs), length(runs[0])]
+            found.append([*head, *(over_seeds(runs, metric) for metric in columns.values())])
+    return ["net", "seeds", "epochs (scale)", *columns], found
+
+
+def length(record) -> str:
+    """ "100 (cpu)"; of a shortened training "10 of 100 (cpu)"."""
+    told = shortened(record).removeprefix("after ").removesuffix(" epochs")
+    return f"{told or record.settings['options'].get('epochs', '')} ({record.scale})"
+
+
+def sweep(records) -> Table:
+    """Section 4.1: one row a size of z and kind of initial weights."""
+    found = []
+    for init, words in LABEL_OF_INIT.items():
+        runs = chosen(records, experiment="latents", model=init, variant="as_described")
+        for size in sorted({r.settings["key"]["latent"] for r in runs}):
+            same = [r for r in runs if r.settings["key"]["latent"] == size]
+            cells = (over_seeds(same, metric) for metric in LATENTS.values())
+            found.append([str(size), words, len(same), length(same[0]), *cells])
+    notes = [f"{GREY} Slower is not yet worse: claims C23 to C27 ask for whole trainings."]
+    return Table("The size of z", ["size", "initial weights", "seeds", "epochs (scale)", *LATENTS], found, notes)
+
+
+def choices(records) -> Table:
+    """Learning rates, initial weights and depths, units and optimisers, sigma of a Gaussian output."""
+    runs = chosen(records, experiment="choices")
+    found = []
+    for model in dict.fromkeys(r.settings["model"] for r in runs):
+        same = [r for r in runs if r.settings["model"] == model]
+        cells = (over_seeds(same, metric) for metric in CHOICES.values())
+        found.append([model.replace("_", " "), len(same), length(same[0]), *cells])
+    notes = [f"{GREY} Of a Gaussian output (sigma) they are densities, and no other row's."]
+    return Table("Training choices of the VAE", ["choice", "seeds", "epochs (scale)", *CHOICES], found, notes)
