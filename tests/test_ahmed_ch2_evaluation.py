@@ -1,6 +1,5 @@
 """Chapter 2's numbers of nats: estimators on models with a known answer, binary data, memory, draws and codes."""
 
-import os
 import warnings
 
 import common  # noqa: F401
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import needs_data
 from scipy.special import logsumexp
 from scipy.stats import bernoulli, norm
 
@@ -233,7 +233,7 @@ def test_validation_bits_that_are_not_the_originals_are_refused(tmp_path, monkey
         binary.fixed_validation(str(tmp_path))
 
 
-@pytest.mark.skipif(not os.environ.get("REPRO_DATA"), reason="needs the fixed set: set REPRO_DATA")
+@needs_data
 def test_the_fixed_set_and_its_validation_images():
     bits = binary.binary_images(data.load("binarized_mnist"), "fixed")
     assert [len(part) for part in (bits.train, bits.validation, bits.test)] == [50_000, 10_000, 10_000]

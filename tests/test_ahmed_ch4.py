@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import needs_data
 from scipy import special, stats
 
 from common import data
@@ -240,7 +241,7 @@ def test_held_out_class_is_never_trained_on(held_out):
     np.testing.assert_array_equal(kept.test, images.test)
 
 
-@pytest.mark.skipif(not os.environ.get("REPRO_DATA"), reason="needs MNIST: set REPRO_DATA")
+@needs_data
 def test_mnist_class_counts():
     images = data.load("mnist")
     for held_out, count in enumerate(TRAIN_COUNTS):

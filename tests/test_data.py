@@ -11,6 +11,7 @@ import sys
 
 import numpy as np
 import pytest
+from marks import needs_data
 from PIL import Image
 
 from common import data
@@ -30,8 +31,6 @@ FINGERPRINTS = {
     "sprites": "b7b6daffe0be65e8",
     "sprites32": "fcb17fdccf4e9593",
 }
-
-needs_data = pytest.mark.skipif(not os.environ.get("REPRO_DATA"), reason="REPRO_DATA names no folder of real data")
 
 
 @pytest.fixture

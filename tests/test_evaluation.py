@@ -1,10 +1,10 @@
 """Sample metrics, sharpness and the judge against known answers and brute force."""
 
-import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from marks import needs_data
 from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 
@@ -225,7 +225,7 @@ def test_judge_mistakes_are_named(judge, digits, tmp_path):
         judges.train_judge(replace(digits, train_labels=None), tmp_path)
 
 
-@pytest.mark.skipif("REPRO_DATA" not in os.environ, reason="needs the real MNIST: set REPRO_DATA to its folder")
+@needs_data
 def test_nearest_distances_of_mnist_have_their_known_median():
     mnist = data.load("mnist")
     images = mnist.test[:200] / 255.0

@@ -1,11 +1,10 @@
 """Measures of texture, diversity and latent spaces: constructed cases with known answers, and MNIST's own numbers."""
 
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marks import needs_data
 from scipy.spatial.distance import pdist
 
 from common import data
@@ -64,7 +63,7 @@ def test_texture_refuses_bytes():
         texture.edge_variance(np.zeros((1, 5, 5), np.uint8))
 
 
-@pytest.mark.skipif("REPRO_DATA" not in os.environ, reason="REPRO_DATA names no folder with MNIST")
+@needs_data
 def test_numbers_of_the_mnist_test_set():
     images = data.load("mnist")
     x = images.test.astype(np.float64)[..., 0] / 255

@@ -3,12 +3,11 @@
 Numbers called logged are the author's own first lines.
 """
 
-import os
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from marks import needs_data
 
 from common import data
 from common.errors import UserError
@@ -199,7 +198,7 @@ def test_first_losses_tell_pytorchs_initial_weights_from_keras(digits):
     assert first(models_cvae_gan.AsCode(*digits, init="keras"), 128)["autoencoder"] > 2e4
 
 
-@pytest.mark.skipif("REPRO_DATA" not in os.environ, reason="needs MNIST in the folder that REPRO_DATA names")
+@needs_data
 def test_first_losses_on_mnist_are_as_logged():
     images = data.load("mnist")
     for seed in (1, 2):
