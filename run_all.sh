@@ -104,7 +104,7 @@ tell() {
 
 run() {
     python -m reproductions.grid "$scale" "$only" >/dev/null # a wrong --only ends here, in one line
-    local config=("scale=$scale") status=0
+    local config=("scale=$scale") status=0 stopped=""
     [[ -z $only ]] || config+=("only=$only")
     [[ -z $data_dir ]] || config+=("data_dir=$data_dir")
     # No lock: each run holds its own work folder. Only the records decide what is repeated (see the Snakefile).
@@ -114,7 +114,13 @@ run() {
         "${snakemake[@]}" --dry-run --quiet host
         return
     fi
+    trap 'stopped=yes' INT
     "${snakemake[@]}" --quiet host reason || status=$?
+    trap - INT
+    if [[ -n $stopped ]]; then
+        echo "stopped; the same command goes on where it stopped" >&2
+        exit 130
+    fi
     mkdir -p "$results"
     tell tables ${readme:+--readme "$readme"}
     echo

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,25 @@ def two_records(repository):
     done = snakemake(repository, *paths)
     assert done.returncode == 0, done.stderr
     return repository, [repository / path for path in paths]
+
+
+def test_an_interrupted_run_stops_at_once_and_says_so(tmp_path):
+    """Ctrl-C reaches the whole group: no tables are written from what is there, and the exit code is an interrupt's."""
+    versions = b"".join((ROOT / name).read_bytes() for name in ("setup.cfg", "constraints.txt"))
+    wanted = subprocess.run(["cksum"], input=versions, capture_output=True, check=True)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "installed").write_bytes(wanted.stdout)
+    stub = tmp_path / "bin/python"  # in place of a long run
+    stub.write_text('#!/bin/sh\ncase "$*" in *snakemake*) echo running; exec sleep 60;; *) echo "$@";; esac\n')
+    stub.chmod(0o755)
+    process = subprocess.Popen(
+        ["bash", str(ROOT / "run_all.sh"), "--only=doersch"], env=ENVIRONMENT | {"REPRO_VENV": str(tmp_path)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "running\n"
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, "", "stopped; the same command goes on where it stopped\n")
 
 
 @pytest.mark.parametrize("scale", grid.SCALES)
