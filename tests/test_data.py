@@ -1,6 +1,5 @@
 """Pixels: factors render what they say, bytes are fixed, binarisation is unbiased, missing or damaged data are told."""
 
-import dataclasses
 import functools
 import gzip
 import io
@@ -19,7 +18,6 @@ from common.data import cache, packs, sources, tfds_sets
 from common.data.binarise import own_draw
 from common.data.embedded import SETS, english
 from common.data.images import Images
-from common.data.needs import require_grey, require_labels
 from common.errors import UserError
 
 # The embedded sets are part of the committed results: their bytes must not drift with a library or a machine.
@@ -228,19 +226,6 @@ def test_without_class_removes_it_from_training_only():
         images.without_class(11)
     with pytest.raises(UserError, match="no labels"):
         data.load("sprites32").without_class(0)
-
-
-def test_experiments_refuse_other_images_than_they_take():
-    """Grey of one side, labels in both parts: each missing thing is named with the set and what to do."""
-    digits = data.load("digits")
-    require_grey(digits, 28)
-    require_labels(digits, "the judge")
-    for wrong, what in ((data.load("rooms32"), "32x32x3"), (data.load("sprites32"), "32x32x1")):
-        with pytest.raises(UserError, match=f"'{wrong.name}' has images of {what}.*folder:PATH@28"):
-            require_grey(wrong, 28)
-    for part in ("train_labels", "test_labels"):
-        with pytest.raises(UserError, match="'digits' has no labels, which the judge needs; .*folder of its own"):
-            require_labels(dataclasses.replace(digits, **{part: None}), "the judge")
 
 
 def test_unknown_and_missing_sets_are_one_clear_line(nowhere):

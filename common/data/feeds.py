@@ -9,17 +9,6 @@ import numpy as np
 from common.errors import UserError
 
 
-def require_batch(n, batch):
-    """Raises UserError unless n images fill a batch."""
-    if not 1 <= batch <= n:
-        raise UserError(f"batch size {batch} does not fit a training set of {n} images; choose 1 to {n}")
-
-
-def steps_per_pass(n, batch, draws=1):
-    """How many whole steps, of `draws` batches each, one pass over n images makes; at least one."""
-    return max(1, n // (batch * draws))
-
-
 def pass_order(n, batch, seed, number, shuffle=True):
     """Row order of pass `number` over n images: int64 [n // batch, batch]; a remainder that fills no batch is out."""
     order = np.random.default_rng([seed, number]).permutation(n) if shuffle else np.arange(n)
@@ -28,7 +17,8 @@ def pass_order(n, batch, seed, number, shuffle=True):
 
 def batches(n, batch, seed, first=0, shuffle=True):
     """Yields int64 [batch] row numbers, batch after batch, pass after pass, from batch number `first` on, for ever."""
-    require_batch(n, batch)
+    if not 1 <= batch <= n:
+        raise UserError(f"batch size {batch} does not fit a training set of {n} images; choose 1 to {n}")
     per_pass = n // batch
     number, offset = divmod(first, per_pass)
     while True:

@@ -28,7 +28,6 @@ import numpy as np
 import tensorflow as tf
 
 from common import machine
-from common.data import feeds
 from common.errors import UserError
 from common.training import checkpoints
 from common.training import fit as fit_module
@@ -219,7 +218,7 @@ def writing_fit(folder):
     """A stand-in for common.training.fit.fit that exports the training and ends the script."""
 
     def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, shuffle=True, callbacks=(), **_):
-        epoch_steps = epoch_steps or feeds.steps_per_pass(len(game.images), batch, game.draws)
+        epoch_steps = epoch_steps or max(1, len(game.images) // (batch * game.draws))  # as common.training.fit has it
         ends = [min(steps, end + epoch_steps) for end in range(0, steps, epoch_steps)]  # of the epochs
         kept = set().union(*(kept_after(callback, ends) for callback in callbacks))
         longest = program_steps if any(hasattr(callback, "moments") for callback in callbacks) else 200
@@ -247,7 +246,7 @@ def reading_fit(folder, original):
 
     def fit(game, *, steps, batch, seed, work, epoch_steps=None, shuffle=True, callbacks=(), **rest):
         work, meta = pathlib.Path(work), read_meta(folder)
-        epoch_steps = epoch_steps or feeds.steps_per_pass(len(game.images), batch, game.draws)
+        epoch_steps = epoch_steps or max(1, len(game.images) // (batch * game.draws))
         sequence = {"steps": steps, "batch": batch, "seed": seed, "epoch_steps": epoch_steps, "shuffle": shuffle}
         refuse_another(folder, meta, game, settings(game, **sequence))
         state = read_arrays(pathlib.Path(folder) / "state.npz", meta)

@@ -79,8 +79,9 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
     work.mkdir(parents=True, exist_ok=True)
     game.prepare_to_run(jit)
     n = len(game.images)
-    feeds.require_batch(n, batch)
-    epoch_steps = epoch_steps or feeds.steps_per_pass(n, batch, game.draws)
+    if not 1 <= batch <= n:
+        raise UserError(f"batch size {batch} does not fit a training set of {n} images; choose 1 to {n}")
+    epoch_steps = epoch_steps or max(1, n // (batch * game.draws))
     epochs = -(-steps // epoch_steps)
     done = checkpoints.restore(game, work)
     if done > steps:
@@ -100,7 +101,7 @@ def fit(game, *, steps, batch, seed, work, epoch_steps=None, program_steps=20, s
         )
         history = [_Log(log), *callbacks, _Save(work, save_every)]
         if progress:
-            history.append(TqdmCallback(epochs, verbose=0, initial=logged, desc=work.name, mininterval=5))
+            history.append(TqdmCallback(verbose=0, initial=logged, desc=work.name, mininterval=5))
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Your input ran out of data")  # the last epoch may be short
             game.fit(

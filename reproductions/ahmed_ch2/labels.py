@@ -12,7 +12,7 @@ import numpy as np
 from absl import flags
 
 from common import experiment
-from common.data.needs import require_labels
+from common.errors import UserError
 from common.evaluation import nats
 from common.evaluation.judge import train_judge
 from reproductions.ahmed_ch2 import models, runs, samples
@@ -42,7 +42,8 @@ EXPERIMENT = experiment.Experiment(
 
 def run(settings, images, work):
     """Trains on labelled digits; draws `per_class` of each class; asks the judge."""
-    require_labels(images, "the conditional net")
+    if images.train_labels is None:
+        raise UserError(f"data set '{images.name}' has no labels to condition on: choose --dataset=mnist")
     bits = runs.bits_of(images, settings)
     judge = train_judge(runs.labelled(images), experiment.judges_dir())
     net = functools.partial(models.GatedPixelCNN, labels=bits.train_labels)

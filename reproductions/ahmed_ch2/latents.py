@@ -13,7 +13,7 @@ import numpy as np
 from absl import flags
 
 from common import experiment
-from common.data.needs import require_labels
+from common.errors import UserError
 from common.evaluation import nats
 from reproductions.ahmed_ch2 import codes, models, runs
 
@@ -49,7 +49,8 @@ NETS = {"pixelvae": functools.partial(models.GatedPixelVAE, upsample=True), "vae
 
 def run(settings, images, work):
     """Trains one net and reads its codes."""
-    require_labels(images, "the search for neighbours")
+    if images.train_labels is None or images.test_labels is None:
+        raise UserError(f"data set '{images.name}' has no labels, and neighbours need them: choose --dataset=mnist")
     bits, digits = runs.bits_of(images, settings), runs.labelled(images)
     net = functools.partial(NETS[settings.model], latent=settings.key["latent"])
     game, _, notes = runs.trained(settings, net, bits, work)

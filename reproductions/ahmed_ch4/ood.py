@@ -13,7 +13,6 @@ from absl import flags
 from common import experiment
 from common.data.binarise import own_draw
 from common.data.binary import drawn
-from common.data.needs import require_grey
 from common.errors import UserError
 from common.evaluation import detection, nats
 from common.models.pixels import adam
@@ -214,7 +213,12 @@ def run_trivial(settings, images, work):
 
 def without(images, settings):
     """The images without the held-out class in training; raises UserError, before it, for what cannot be run."""
-    require_grey(images, 28)
+    if images.shape != (28, 28, 1):
+        height, width, channels = images.shape
+        raise UserError(
+            f"'{images.name}' has images of {height}x{width}x{channels}; this experiment takes grey 28x28 ones: mnist, "
+            "digits or folder:PATH@28 of grey images"
+        )
     held_out = images.without_class(settings.key["held_out"])
     if not 0 < np.sum(images.test_labels == settings.key["held_out"]) < len(images.test_labels):
         raise UserError(f"the test set needs images of class {settings.key['held_out']} and others; add some")

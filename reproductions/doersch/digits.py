@@ -13,7 +13,6 @@ from absl import flags
 
 from common import experiment
 from common.data.binarise import own_draw
-from common.data.needs import require_labels
 from common.errors import UserError
 from common.evaluation.judge import train_judge
 from common.training.fit import fit
@@ -86,7 +85,7 @@ NOT_OF_THE_NET = {"batch", "shuffle", *EVALUATION}
 
 def trained(settings, images, work):
     """(net, log {name: [value an epoch]}, steps) after the training that `settings` ask for."""
-    require_labels(images, "the judge of samples")
+    samples.require_labels(images)
     if images.shape[1] % 2 or images.shape[2] != 1:
         raise UserError(f"'{images.name}' has colour or an odd width; take grey images such as mnist or digits")
     arguments = {name: value for name, value in settings.options.items() if name not in NOT_OF_THE_NET}

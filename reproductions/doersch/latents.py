@@ -10,7 +10,6 @@ import numpy as np
 from absl import flags
 
 from common import experiment
-from common.data.needs import require_labels
 from common.evaluation.judge import train_judge
 from common.training.fit import fit
 from reproductions.doersch import likelihoods, models, samples
@@ -44,7 +43,7 @@ EXPERIMENT = experiment.Experiment(
 
 def run(settings, images, work):
     """-ELBO and its terms on grey test images, active units, live decoder units, and the samples by the judge."""
-    require_labels(images, "the judge of samples")
+    samples.require_labels(images)
     arguments = {name: settings[name] for name in ("learning_rate", "beta_1", "weight_decay")}
     net = settings.build(lambda: models.VAE(images.train, settings.key["latent"], init=settings.model, **arguments))
     live_before = live_units(net)

@@ -70,7 +70,7 @@ def squared_errors(net, images, seed=0):
 
 def posteriors(net, images):
     """(means, log sds) of q(z|x), float64 [N, latent] each."""
-    found = over_batches(lambda image, number: dict(zip(("mean", "log_sd"), net.posterior(image), strict=True)), images)
+    found = over_batches(lambda image, _: dict(zip(("mean", "log_sd"), net.posterior(image), strict=True)), images)
     return found["mean"].astype(np.float64), found["log_sd"].astype(np.float64)
 
 

@@ -3,14 +3,23 @@
 import numpy as np
 import tensorflow as tf
 
+from common.errors import UserError
 from common.evaluation.samples import class_entropy, frechet_distance, nearest_squared_distance, precision_recall
 from reproductions.doersch.likelihoods import over_batches
+
+
+def require_labels(images):
+    """Raises UserError, before the training, where the judge would ask in vain for labels after it."""
+    if images.train_labels is None or images.test_labels is None:
+        raise UserError(
+            f"'{images.name}' has no labels, which the judge needs; put each class into a folder of its own"
+        )
 
 
 def decoded(net, z):
     """Means of P(x|z) as images, float32 [N, H, W, 1] in [0, 1], of z [N, latent]; what the text calls samples."""
     shape = tuple(net.images.shape[1:])
-    found = over_batches(lambda z, number: {"mean": tf.sigmoid(net.decoder(z))}, z.astype(np.float32))
+    found = over_batches(lambda z, _: {"mean": tf.sigmoid(net.decoder(z))}, z.astype(np.float32))
     return found["mean"].reshape(len(z), *shape)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-from common.data.needs import require_grey, require_labels
+from common.errors import UserError
 from common.evaluation import diversity, latents, texture
 from common.evaluation.samples import frechet_distance, nearest_squared_distance, precision_recall
 from common.training.checkpoints import load_whole
@@ -23,8 +23,16 @@ SHOWN = 100  # pictures of a model in a record
 
 def labelled(images, side=28):
     """Raises UserError, before any training, unless `images` are grey, of this side, and labelled."""
-    require_grey(images, side)
-    require_labels(images, "the judge of samples")
+    if images.shape != (side, side, 1):
+        height, width, channels = images.shape
+        raise UserError(
+            f"'{images.name}' has images of {height}x{width}x{channels}; this experiment takes grey {side}x{side} "
+            f"ones: mnist, digits or folder:PATH@{side} of grey images"
+        )
+    if images.train_labels is None or images.test_labels is None:
+        raise UserError(
+            f"'{images.name}' has no labels, which the judge of samples needs; put each class into a folder of its own"
+        )
 
 
 def floats(pixels):
