@@ -5,11 +5,14 @@ Importing TensorFlow takes seconds, so `called` does it once, and each command l
 
 import json
 import os
+import re
 import subprocess
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from checkout import ROOT
+
+# What may stand on stderr beside the one line of a mistake: progress bars and TensorFlow's own log.
+NOISE = re.compile(r"\s*$|.*epoch(/s)? ?[\[,\]]|.*\d+epoch|[IWE]\d{4} |WARNING: All log messages")
 CHILDREN = """
 import importlib, json, os, sys
 from common import experiment

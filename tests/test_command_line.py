@@ -19,7 +19,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from scripts import ROOT, called, environment
+from scripts import NOISE, ROOT, called, environment
 
 from common import data, experiment
 from common.reporting.names import record_name
@@ -30,8 +30,6 @@ TINY = {
     "dcgan": ["iterations=40", "batch=8", "last_every=5", "last=2"],
     "trivial": ["components=5", "em_iterations=1"],
 }
-# What may stand on stderr beside the one line: progress bars and TensorFlow's own log.
-NOISE = re.compile(r"\s*$|.*epoch(/s)? ?[\[,\]]|.*\d+epoch|[IWE]\d{4} |WARNING: All log messages")
 
 
 def command(model, folder, *flags):

@@ -1,7 +1,6 @@
 """The scripts of Guo (2023) at the real command line: one tiny run of each, users' mistakes, and what a kill leaves."""
 
 import json
-import re
 from types import SimpleNamespace
 
 import guo_toy
@@ -10,16 +9,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from scripts import called
+from scripts import NOISE, called
 
 from common import data
 from common.errors import UserError
 from common.reporting.records import save_scores
 from common.training.fit import fit
 from reproductions.guo import chosen, claims_settings, evaluation, models_vae, watch
-
-# What may stand on stderr beside the one line: progress bars and TensorFlow's own log.
-NOISE = re.compile(r"\s*$|.*epoch(/s)? ?[\[,\]]|.*\d+epoch|[IWE]\d{4} |WARNING: All log messages")
 
 # --- Curves and weights on the way ------------------------------------------------------------------------------------
 

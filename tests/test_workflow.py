@@ -8,15 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from checkout import copy, edit
+from checkout import ROOT, copy, edit
 
 from common.errors import UserError
 from reproductions import grid
 
-ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "REPRO_DATA"}
 TWO = [f"smoke-trivial-held_out{c}-as_described-digits-s1" for c in (0, 1)]
 

@@ -36,8 +36,8 @@ def together(groups, value, text="", at_end=False, **fields) -> Measurement | No
     return measure(used, values, text=text, stand_in=stand_in(used), reason=length, **fields)
 
 
-def shortened(record) -> str:
-    """ "after 5 of 100 epochs", or "" for a whole training and for smoke, whose verdicts say so themselves.
+def lengths(record) -> tuple[int, int]:
+    """(epochs trained, epochs of a whole training).
 
     A whole training of choices.py has 1 epoch to compare learning rates, 20 for speed and sigma; all others have 100.
     """
@@ -45,6 +45,12 @@ def shortened(record) -> str:
     whole = 100
     if record.experiment == "choices" and not model.startswith(INITIAL):
         whole = 1 if model.startswith("lr_") else 20
+    return epochs, whole
+
+
+def shortened(record) -> str:
+    """ "after 5 of 100 epochs", or "" for a whole training and for smoke, whose verdicts say so themselves."""
+    epochs, whole = lengths(record)
     return f"after {epochs} of {whole} epochs" if epochs < whole and record.scale != "smoke" else ""
 
 

@@ -1,7 +1,7 @@
 """Tables of the trained networks: the bound of every net, completions, the size of z, training choices."""
 
 from common.reporting.tables import Table, over_seeds
-from reproductions.doersch.claims_networks import shortened
+from reproductions.doersch.claims_networks import lengths, shortened
 from reproductions.doersch.figures_networks import LABEL_OF_INIT, LABELS
 from reproductions.doersch.selection import chosen
 
@@ -75,8 +75,8 @@ def rows(nets, columns) -> tuple[list, list]:
 
 def length(record) -> str:
     """ "100 (cpu)"; of a shortened training "10 of 100 (cpu)"."""
-    told = shortened(record).removeprefix("after ").removesuffix(" epochs")
-    return f"{told or record.settings['options'].get('epochs', '')} ({record.scale})"
+    epochs, whole = lengths(record)
+    return f"{epochs} of {whole} ({record.scale})" if shortened(record) else f"{epochs} ({record.scale})"
 
 
 def sweep(records) -> Table:

@@ -42,6 +42,12 @@ def length(runs) -> str:
     return f"{runs[0].scale} scale, {count} of {whole(runs[0])} epochs, {seeds} seed{'s' * (seeds > 1)}"
 
 
+def lengths(records, nets) -> str:
+    """ "GAN: cpu scale, ...; VAE: ...": the `length` of every net {words: net} that has records."""
+    runs = {words: best(records, net) for words, net in nets.items()}
+    return "; ".join(f"{words}: {length(found)}" for words, found in runs.items() if found)
+
+
 def stacked(runs, results_dir, name) -> np.ndarray:
     """Curves of all seeds, [seeds, epochs], at the author's moments."""
     found = [chosen.curve(r, results_dir, name) for r in runs]
@@ -223,10 +229,9 @@ def digit_shares(records, results_dir, path):
         axis.grid(False)
         axis.spines[:].set_visible(False)
         nets = {"GAN": GAN, "DCGAN as in the code": DCGAN, "DCGAN as described": RADFORD}
-        lengths = [f"{words}: {length(best(records, net))}" for words, net in nets.items() if best(records, net)]
         caption = (
             "Per cent of the samples by digit: of the author's grids by nearest neighbours, of ours by the judge. "
-            f"{'; '.join(lengths)}."
+            f"{lengths(records, nets)}."
         )
         save_figure(figure, path, caption)
 
@@ -269,11 +274,10 @@ def distances(records, results_dir, path):
             scale.set_major_formatter("{x:g}")
             scale.set_minor_formatter(NullFormatter())
         axis.legend(fontsize=8, ncols=2, handlelength=4)
-        lengths = "; ".join(f"{label}: {length(best(records, net))}" for label, (net, *_) in nets.items()
-                            if best(records, net))  # fmt: skip
         caption = (
             "Fréchet distance to the test digits by epoch, of fewer samples than in the tables; one line a seed, with "
-            f"dots where it was measured (of exported trainings the quarters or less). {lengths}."
+            "dots where it was measured (of exported trainings the quarters or less). "
+            f"{lengths(records, {label: net for label, (net, *_) in nets.items()})}."
         )
         save_figure(figure, path, caption)
 
