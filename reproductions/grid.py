@@ -160,7 +160,7 @@ def guo(scale):
     gan = ["latent_2", "dcgan_settings", "radford_settings", "lr_0.0001", "lr_0.0004", "batch_50", "batch_200"]
     dcgan = ["one_step", "strided", "batch_norm", "saturating", "three_steps", "printed_rates"]
     vae = ["as_text", "latent_10", "latent_32", "beta_4", "beta_0.25", "squared_error", "lr_0.0003", "lr_0.003"]
-    parts = ["no_features", "no_gd", "no_gc", "no_discriminator", "no_classifier", "pixels_only"]
+    parts = ["no_features", "no_gd", "no_gc", "gc_0.1", "no_discriminator", "no_classifier", "pixels_only"]
     return [
         *each(scale, "guo/vae", ["vae"], ["as_code"], seeds),
         *each(scale, "guo/gan", ["gan"], main, seeds),

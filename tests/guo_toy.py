@@ -66,7 +66,7 @@ VARIANTS = {
     ("vae", "vae"): ("as_code", "as_text", "latent_10", "latent_32", "beta_4", "beta_0.25", "squared_error",
                      "lr_0.0003", "lr_0.003"),
     ("cvae_gan", "cvae_gan"): ("as_code", "as_described", "kl_scaled", "kl_batch_mean", "no_features", "no_gd", "no_gc",
-                               "no_discriminator", "no_classifier", "pixels_only"),
+                               "gc_0.1", "no_discriminator", "no_classifier", "pixels_only"),
 }  # fmt: skip
 CURVES = {
     "gan": ("d_loss", "g_loss", "D_x", "D_Gz", "D_Gz_after"),

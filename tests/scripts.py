@@ -14,10 +14,11 @@ from checkout import ROOT
 # What may stand on stderr beside the one line of a mistake: progress bars and TensorFlow's own log.
 NOISE = re.compile(r"\s*$|.*epoch(/s)? ?[\[,\]]|.*\d+epoch|[IWE]\d{4} |WARNING: All log messages")
 CHILDREN = """
-import importlib, json, os, sys
+import gc, importlib, json, os, sys
 from common import experiment
 from common.evaluation import judge, nats
 
+gc.freeze()  # children end without walking through all that TensorFlow brought: 0.3 instead of 1.4 s each
 for number, (script, flags) in enumerate(json.load(sys.stdin)):
     child = os.fork()
     if not child:

@@ -5,7 +5,8 @@
 
 as_code: what the author ran; as_described: the algorithm of section 3.4 (Bao et al. 2017). Others change one thing.
 From as_code: kl_scaled and kl_batch_mean, the KL times 1 / (392 B) and 1 / B. From as_described, what is left out:
-no_features (pairwise f_D, f_C), no_gd (L_GD), no_gc (L_GC), no_discriminator, no_classifier, pixels_only (a CVAE).
+no_features (pairwise f_D, f_C), no_gd (L_GD), no_gc (L_GC), no_discriminator, no_classifier, pixels_only (a CVAE);
+gc_0.1 has L_GC a hundred times as heavy, about as heavy as L_G.
 as_code_50 and as_described_50 are trained for 50 epochs, the fewest that decide a claim, where 200 are out of reach.
 """
 
@@ -37,6 +38,7 @@ VARIANTS = {
     "no_features": {"pairwise_D": 0.0, "pairwise_C": 0.0},
     "no_gd": {"mean_D": 0.0},
     "no_gc": {"mean_C": 0.0},
+    "gc_0.1": {"mean_C": 0.1},
     "no_discriminator": NO_D,
     "no_classifier": NO_C,
     "pixels_only": NO_D | NO_C,

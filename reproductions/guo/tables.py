@@ -182,6 +182,7 @@ CVAE_WORDS = {
     variant(BAO, LONGER[BAO]): "as described, longer",
     variant(BAO, "no_features"): "described, without pairwise features",
     variant(BAO, "no_gd"): "described, without L_GD", variant(BAO, "no_gc"): "described, without L_GC",
+    variant(BAO, "gc_0.1"): "described, L_GC a hundred times as heavy",
     variant(BAO, "no_discriminator"): "described, without D",
     variant(BAO, "no_classifier"): "described, without C", variant(BAO, "pixels_only"): "described, pixels only",
 }  # fmt: skip
