@@ -23,7 +23,7 @@ for number, (script, flags) in enumerate(json.load(sys.stdin)):
     child = os.fork()
     if not child:
         for stream, name in ((1, "out"), (2, "err")):
-            os.dup2(os.open(f"{number}.{name}", os.O_CREAT | os.O_WRONLY), stream)
+            os.dup2(os.open(f"{number}.{name}", os.O_CREAT | os.O_TRUNC | os.O_WRONLY), stream)
         module = importlib.import_module(f"reproductions.{script}")
         sys.argv = [module.__file__, *flags]
         experiment.main(module.main)

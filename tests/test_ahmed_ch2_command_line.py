@@ -1,15 +1,11 @@
 """Chapter 2's scripts at the real command line: a tiny run of each, and mistakes that end in one line.
 
-Real processes, two at a time; they train a few steps on embedded digits.
+Real processes; they train a few steps on embedded digits.
 """
-
-import concurrent.futures
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from scripts import ROOT, called, environment
+from scripts import called
 
 from common.reporting.records import load_all, load_scores, select
 
@@ -23,24 +19,17 @@ RUNS = {
 }
 
 
-def call(script, folder, *flags):
-    arguments = [flag if flag.startswith("--") else f"--set={flag}" for flag in flags]
-    return subprocess.run(
-        [sys.executable, f"reproductions/ahmed_ch2/{script}.py", "--scale=smoke", f"--work_dir={folder}/work",
-         f"--results_dir={folder}/results", *arguments],
-        cwd=ROOT, env=environment(folder), capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+def flags_of(changes):
+    return [change if change.startswith("--") else f"--set={change}" for change in changes]
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """(results folder, {script: finished process})."""
     folder = tmp_path_factory.mktemp("ahmed_ch2")
-    (folder / "work").mkdir()
-    first = call("likelihoods", folder, *RUNS["likelihoods"])  # trains the judge that the others read
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        rest = {name: pool.submit(call, name, folder, *RUNS[name]) for name in RUNS if name != "likelihoods"}
-    return folder / "results", {"likelihoods": first} | {name: future.result() for name, future in rest.items()}
+    fixed = ["--scale=smoke", f"--work_dir={folder}/work", f"--results_dir={folder}/results"]
+    lines = [(f"ahmed_ch2.{script}", [*fixed, *flags_of(changes)]) for script, changes in RUNS.items()]
+    return folder / "results", dict(zip(RUNS, called(lines, folder), strict=True))
 
 
 def record(made, **match):
@@ -100,7 +89,7 @@ def mistaken(made, tmp_path_factory):
     """{mistake: finished process} of every row of MISTAKES."""
     folder = tmp_path_factory.mktemp("mistakes")
     fixed = ["--scale=smoke", "--model=gated_pixelvae", f"--work_dir={made[0].parent}/work", f"--results_dir={folder}"]
-    lines = [[*fixed, *(f if f.startswith("--") else f"--set={f}" for f in flags)] for flags, _ in MISTAKES.values()]
+    lines = [[*fixed, *flags_of(flags)] for flags, _ in MISTAKES.values()]
     found = dict(zip(MISTAKES, called([("ahmed_ch2.likelihoods", flags) for flags in lines], folder), strict=True))
     assert not list(folder.rglob("smoke-*.json"))
     return found

@@ -4,7 +4,6 @@ Every mistake gives one line on stderr that begins with "error:", an exit code t
 nothing. A run killed at a random moment and started again equals one that was never stopped, bit for bit.
 """
 
-import concurrent.futures
 import fcntl
 import json
 import random
@@ -37,6 +36,11 @@ def command(model, folder, *flags):
     changes = [f"--set={change}" for change in TINY.get(model, ())]
     fixed = ["--scale=smoke", f"--model={model}", "--held_out=3", *changes]
     return [sys.executable, str(SCRIPT), *fixed, f"--work_dir={folder}/work", f"--results_dir={folder}/results", *flags]
+
+
+def started(lines, folder):
+    """Finished processes of the command lines [(model, its folder, more flags)], started from one process."""
+    return called([("ahmed_ch4.ood", command(model, own, *more)[2:]) for model, own, more in lines], folder)
 
 
 def call(arguments, folder):
@@ -89,10 +93,8 @@ def mistaken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "empty").mkdir()
     (folder / "file").write_text("in the way")
-    lines = [
-        [flag.format(folder=folder) for flag in [*command("vae", folder)[2:], *flags]] for flags, _ in MISTAKES.values()
-    ]
-    found = dict(zip(MISTAKES, called([("ahmed_ch4.ood", flags) for flags in lines], folder), strict=True))
+    lines = [("vae", folder, [flag.format(folder=folder) for flag in flags]) for flags, _ in MISTAKES.values()]
+    found = dict(zip(MISTAKES, started(lines, folder), strict=True))
     assert not list(folder.rglob("smoke-*.json"))
     assert (folder / "file").read_text() == "in the way"
     return found
@@ -107,7 +109,7 @@ def test_a_mistake_is_told_in_one_line(mistaken, mistake):
     assert MISTAKES[mistake][1] in done.stderr
 
 
-# --- Runs: the slow ones start together, two at a time ----------------------------------------------------------------
+# --- Runs -------------------------------------------------------------------------------------------------------------
 
 
 def whole(model, folder):
@@ -139,20 +141,12 @@ def logged(folder):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """{name: future} of the slow runs."""
-
-    def folder(name):
-        return tmp_path_factory.mktemp(name)
-
-    diverging = folder("diverging")
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        yield {
-            "vae": pool.submit(whole, "vae", folder("vae")),
-            "vae killed": pool.submit(killed, "vae", folder("vae_killed")),
-            "dcgan": pool.submit(whole, "dcgan", folder("dcgan")),
-            "dcgan killed": pool.submit(killed, "dcgan", folder("dcgan_killed")),
-            "diverging": pool.submit(call, command("vae", diverging, "--set=learning_rate=1e30"), diverging),
-        }
+    """{name: folder} of runs that nothing disturbs and, as "diverging", the process of one whose loss explodes."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("vae", "dcgan", "diverging")}
+    lines = [("vae", folders["vae"], []), ("dcgan", folders["dcgan"], [])]
+    *good, diverging = started([*lines, ("vae", folders["diverging"], ["--set=learning_rate=1e30"])], folders["vae"])
+    assert not any(done.returncode for done in good), [done.stderr for done in good]
+    return folders | {"diverging": diverging}
 
 
 def weights(path):
@@ -164,8 +158,8 @@ def weights(path):
 
 
 @pytest.mark.parametrize("model", ["vae", "dcgan"])
-def test_a_killed_run_started_again_equals_an_uninterrupted_one(runs, model):
-    first, (second, when) = runs[model].result(), runs[f"{model} killed"].result()
+def test_a_killed_run_started_again_equals_an_uninterrupted_one(runs, model, tmp_path):
+    first, (second, when) = runs[model], killed(model, tmp_path)
     records = [json.loads(find(folder, "smoke-*.json").read_text()) for folder in (first, second)]
     assert records[0]["metrics"] == records[1]["metrics"], when
     assert records[0]["sha256"] == records[1]["sha256"], when
@@ -177,17 +171,8 @@ def test_a_killed_run_started_again_equals_an_uninterrupted_one(runs, model):
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(runs):
-    line = error_line(runs["diverging"].result())
+    line = error_line(runs["diverging"])
     assert re.search(r"became (nan|inf|-inf) .* Try a smaller learning rate", line)
-
-
-def test_a_finished_run_is_not_repeated(runs):
-    folder = runs["vae"].result()
-    before = find(folder, "smoke-*.json").stat().st_mtime_ns
-    done = call(command("vae", folder), folder)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "already in" in done.stdout
-    assert find(folder, "smoke-*.json").stat().st_mtime_ns == before
 
 
 def test_images_exchanged_in_a_folder_are_noticed(tmp_path):
@@ -200,17 +185,19 @@ def test_images_exchanged_in_a_folder_are_noticed(tmp_path):
                 image = Image.fromarray(np.roll(pictures[number, place % 5], place + int(kind), axis=1))
                 image.save(tmp_path / name / kind / f"{place}.png")
 
-    def run(name):
-        done = call([*command("trivial", tmp_path), "--held_out=0", f"--dataset=folder:{tmp_path / name}@28"], tmp_path)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def run(*names):
+        lines = [("trivial", tmp_path, ["--held_out=0", f"--dataset=folder:{tmp_path / name}@28"]) for name in names]
+        done = started(lines, tmp_path)
+        assert not any(process.returncode for process in done), [process.stderr for process in done]
+        return [process.stdout for process in done]
 
-    assert "made with other" not in run("a b") + run("a_b")
+    assert "made with other" not in "".join(run("a b", "a_b"))
     assert len(list(tmp_path.rglob("smoke-*.json"))) == 2
     first = {path: json.loads(path.read_text()) for path in tmp_path.rglob("smoke-*.json")}
     shutil.copy(tmp_path / "a_b/3/0.png", tmp_path / "a b/3/0.png")
-    assert "made with other images" in run("a b")
-    assert "already in" in run("a b") and "already in" in run("a_b")
+    exchanged, again, other = run("a b", "a b", "a_b")
+    assert "made with other images" in exchanged
+    assert "already in" in again and "already in" in other
     changed = [path for path, old in first.items() if json.loads(path.read_text())["data"] != old["data"]]
     assert len(changed) == 1
 
@@ -234,33 +221,55 @@ def test_names_of_runs_are_plain_short_and_apart():
     assert len(set(named)) == 5 and all(re.fullmatch(r"[\w.=+-]{1,200}", each) for each in named)
 
 
-def test_a_damaged_record_is_told_and_left_alone(runs, tmp_path):
-    shutil.copytree(runs["vae"].result() / "results", tmp_path / "results")
-    path = find(tmp_path, "smoke-*.json")
-    path.write_bytes(path.read_bytes()[:1000])
-    line = error_line(call(command("vae", tmp_path), tmp_path))
+@pytest.fixture(scope="module")
+def again(runs, tmp_path_factory):
+    """{what befell a finished run: (its folder, the process of the same command)}."""
+    folders = {}
+    for name in ("nothing", "a damaged record", "a damaged checkpoint", "another process"):
+        folders[name] = tmp_path_factory.mktemp("again")
+        shutil.copytree(runs["vae"], folders[name], dirs_exist_ok=True)
+    for path, size in (
+        (find(folders["a damaged record"], "smoke-*.json"), 1000),
+        (find(folders["a damaged checkpoint"], "checkpoint.weights.h5"), 5000),
+    ):
+        path.write_bytes(path.read_bytes()[:size])
+    for name in ("a damaged checkpoint", "another process"):  # else the record says that all is done
+        shutil.rmtree(folders[name] / "results")
+    with open(find(folders["another process"], "lock")) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = started([("vae", folder, []) for folder in folders.values()], folders["nothing"])
+    return {name: (folders[name], process) for name, process in zip(folders, done, strict=True)}
+
+
+def test_a_finished_run_is_not_repeated(runs, again):
+    folder, done = again["nothing"]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "already in" in done.stdout
+    first, second = (find(each, "smoke-*.json").stat().st_mtime_ns for each in (runs["vae"], folder))
+    assert first == second
+
+
+def test_a_damaged_record_is_told_and_left_alone(again):
+    folder, done = again["a damaged record"]
+    path = find(folder, "smoke-*.json")
+    line = error_line(done)
     assert f"{path} is damaged" in line
     assert "git checkout" in line
     assert path.stat().st_size == 1000
 
 
-def test_a_damaged_checkpoint_is_told_and_left_alone(runs, tmp_path):
-    shutil.copytree(runs["vae"].result() / "work", tmp_path / "work")
-    path = find(tmp_path, "checkpoint.weights.h5")
-    path.write_bytes(path.read_bytes()[:5000])
-    line = error_line(call(command("vae", tmp_path), tmp_path))
-    assert f"checkpoint {path} is damaged; delete it" in line
+def test_a_damaged_checkpoint_is_told_and_left_alone(again):
+    folder, done = again["a damaged checkpoint"]
+    path = find(folder, "checkpoint.weights.h5")
+    assert f"checkpoint {path} is damaged; delete it" in error_line(done)
     assert path.stat().st_size == 5000
-    assert not list(tmp_path.rglob("smoke-*.json"))
+    assert not list(folder.rglob("smoke-*.json"))
 
 
-def test_a_second_process_on_a_work_folder_is_refused(runs, tmp_path):
-    folder = runs["vae"].result()
-    with open(find(folder, "lock")) as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        done = call(command("vae", folder, f"--results_dir={tmp_path}"), folder)
+def test_a_second_process_on_a_work_folder_is_refused(again):
+    folder, done = again["another process"]
     assert "another process works in" in error_line(done)
-    assert not list(tmp_path.rglob("smoke-*.json"))
+    assert not list(folder.rglob("smoke-*.json"))
 
 
 FULL_DISK = """
