@@ -11,7 +11,7 @@ from common.reporting.records import load_all, load_scores, select
 
 TINY = ["iterations=2", "every=1", "batch=5", "samples=3", "bound_draws=1", "estimate_draws=4", "estimate_images=3"]
 RUNS = {
-    "likelihoods": ["--model=gated_pixelvae", *TINY, "layers=1", "precision=bfloat16", "average=0.5"],
+    "likelihoods": ["--model=gated_pixelvae", "--jit=eager", *TINY, "layers=1", "precision=bfloat16", "average=0.5"],
     "layers": ["--model=pixelvae", "--layers=0", "--jit=eager", *TINY[:5], "probed=50"],
     "latents": ["--model=vae", "--latent=2", "--jit=eager", *TINY[:3], "altered=20"],
     "labels": ["--jit=eager", *TINY[:3], "per_class=1", "layers=1"],

@@ -4,7 +4,6 @@ import ast
 import csv
 import dataclasses
 import itertools
-import os
 import pathlib
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 import tensorflow as tf
 from marks import needs_data
 from scipy import special, stats
+from scripts import called
 
 from common import data
 from common.data.binarise import own_draw
@@ -451,17 +451,33 @@ def test_unknown_class_is_one_clear_line():
         data.load("digits").without_class(12)
 
 
-def test_command_line_makes_a_record_that_recomputes(tmp_path):
-    """One real command at smoke scale, as short as can be; the test set is no multiple of the scoring batch."""
-    changes = ("epochs=1", "batch=250", "elbo_samples=2", "importance_samples=4", "binarisations=1")
-    done = subprocess.run(
-        [sys.executable, "reproductions/ahmed_ch4/ood.py", "--scale=smoke", "--model=vae", "--held_out=2",
-         f"--work_dir={tmp_path / 'work'}", f"--results_dir={tmp_path / 'results'}", *(f"--set={c}" for c in changes)],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-1000:]
-    (record,) = load_all(tmp_path / "results", "ahmed_ch4")
-    arrays = load_scores(tmp_path / "results" / record.files["scores"])
+RUNS = {  # flags, and what is set; test sets are no multiple of the scoring batch
+    "vae": ([], ["epochs=1", "batch=250", "elbo_samples=2", "importance_samples=4", "binarisations=1"]),
+    "pixelcnn": (["--jit=eager"], ["iterations=3", "binarisations=1"]),
+    "pixelvae": (
+        ["--jit=eager", "--variant=conditioned"],
+        ["iterations=3", "elbo_samples=2", "importance_samples=4", "binarisations=1"],
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """{model: (record, arrays)} of real command lines at smoke scale, as short as can be."""
+    folder = tmp_path_factory.mktemp("ahmed_ch4")
+    fixed = ["--scale=smoke", "--held_out=2", f"--work_dir={folder}/work", f"--results_dir={folder}/results"]
+    lines = [
+        ("ahmed_ch4.ood", [*fixed, f"--model={model}", *flags, *(f"--set={change}" for change in changes)])
+        for model, (flags, changes) in RUNS.items()
+    ]
+    for done in called(lines, folder):
+        assert done.returncode == 0, done.stderr[-1000:]
+    found = {record.settings["model"]: record for record in load_all(folder / "results", "ahmed_ch4")}
+    return {model: (found[model], load_scores(folder / "results" / found[model].files["scores"])) for model in RUNS}
+
+
+def test_command_line_makes_a_record_that_recomputes(made):
+    record, arrays = made["vae"]
     positive = arrays["label"] == 2
     assert 100 * detection.average_precision(arrays["elbo"], positive) == pytest.approx(
         record.metrics["aupr"], abs=1e-3
@@ -470,19 +486,10 @@ def test_command_line_makes_a_record_that_recomputes(tmp_path):
     assert record.stand_in and "--set=epochs=1" in record.command
 
 
-@pytest.mark.parametrize(("model", "variant"), [("pixelcnn", "as_described"), ("pixelvae", "conditioned")])
-def test_pixel_columns_at_the_command_line(tmp_path, model, variant):
+@pytest.mark.parametrize("model", ["pixelcnn", "pixelvae"])
+def test_pixel_columns_at_the_command_line(made, model):
     """The record's metrics recompute from its scores; the z-conditioned variant runs too."""
-    changes = ["iterations=3", "binarisations=1"] + (["elbo_samples=2"] if model == "pixelvae" else [])
-    done = subprocess.run(
-        [sys.executable, "reproductions/ahmed_ch4/ood.py", "--scale=smoke", f"--model={model}", "--held_out=2",
-         f"--variant={variant}", f"--work_dir={tmp_path / 'work'}", f"--results_dir={tmp_path / 'results'}",
-         *(f"--set={c}" for c in changes)],
-        cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-1000:]
-    (record,) = load_all(tmp_path / "results", "ahmed_ch4")
-    arrays = load_scores(tmp_path / "results" / record.files["scores"])
+    record, arrays = made[model]
     rest = arrays["label"] != 2
     score = arrays["nll" if model == "pixelcnn" else "elbo"].astype(float)
     m, name = record.metrics, "nll_rest_nats" if model == "pixelcnn" else "nll_bound_rest_nats"

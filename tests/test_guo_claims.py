@@ -4,12 +4,12 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 from guo_toy import write, write_all
 from scipy import integrate, stats
+from scripts import called
 
 from common.errors import UserError
 from common.reporting.claims import load_claims, parse_rule
@@ -200,13 +200,12 @@ def test_trends_of_a_rising_and_a_falling_curve():
 
 
 def test_the_command_writes_one_record_a_run_and_refuses_unknown_ones(tmp_path):
-    command = [sys.executable, "reproductions/guo/published.py", "--scale=smoke", f"--work_dir={tmp_path / 'work'}",
-               f"--results_dir={tmp_path}"]  # fmt: skip
-    run = partial(subprocess.run, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert run([*command, "--model=gan,cvae_gan"]).returncode == 0
+    fixed = ["--scale=smoke", f"--work_dir={tmp_path / 'work'}", f"--results_dir={tmp_path}"]
+    lines = [("guo.published", [*fixed, f"--model={models}"]) for models in ("gan,cvae_gan", "rnn")]
+    done, wrong = called(lines, tmp_path)
+    assert done.returncode == 0, done.stderr
     found = {r.settings["model"]: r.metrics for r in load_all(tmp_path, "guo")}
     assert set(found) == {"gan", "cvae_gan"} and found["gan"]["classes"] == 9
-    wrong = run([*command, "--model=rnn"])
     assert wrong.returncode == 2 and "unknown model 'rnn'" in wrong.stderr and "Traceback" not in wrong.stderr
 
 

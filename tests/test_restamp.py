@@ -10,8 +10,9 @@ from checkout import ROOT, copy, edit
 from common.reporting.records import is_stale, load
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "REPRO_DATA"}
-RECORD = "records/guo/formulas/smoke-formulas-as_described-digits-s1.json"
-EDITED, LINE = "reproductions/guo/elbo.py", "def bound(seed"  # a function that the run reaches
+SCRIPT = "reproductions/doersch/distances.py"
+RECORD = "records/doersch/distances/smoke-pixels-as_described-digits-s1.json"
+EDITED, LINE = "reproductions/doersch/pixels.py", "def figure_3("  # a function that the run reaches
 
 
 def call(folder, *command, code=0):
@@ -35,7 +36,7 @@ def repository(tmp_path_factory):
     git = ("git", "-c", "user.name=n", "-c", "user.email=e")
     for command in (("init", "-q"), ("add", "common", "reproductions"), ("commit", "-qm", "code")):
         call(folder, *git, *command)
-    call(folder, sys.executable, "reproductions/guo/formulas.py", "--scale=smoke", "--results_dir=kept")
+    call(folder, sys.executable, SCRIPT, "--scale=smoke", "--results_dir=kept")
     return folder
 
 
@@ -52,7 +53,7 @@ def test_restamp(repository):
     body = original[original.index(LINE) :].splitlines()
     start = next(line for line in body if line.startswith("    ") and " = " in line)
     edit(module, start, "    unused = 0\n" + start)
-    assert is_stale(made, repository) == ["reproductions.guo.elbo"]
+    assert is_stale(made, repository) == ["reproductions.doersch.pixels"]
     assert "1 records stamped anew, 0 left stale" in restamp(repository, "HEAD")
     stamped = load(path)
     assert not is_stale(stamped, repository)
@@ -66,11 +67,12 @@ def test_restamp(repository):
 
 def test_restamp_refuses_other_numbers(repository):
     """A change of one metric in its last bit is named, and the record stays as it is."""
-    path, script = repository / "kept" / RECORD, repository / "reproductions/guo/formulas.py"
+    path = repository / "kept" / RECORD
     (repository / EDITED).write_text((ROOT / EDITED).read_text())
-    call(repository, sys.executable, "reproductions/guo/formulas.py", "--scale=smoke", "--results_dir=kept")
-    before, metric = path.read_bytes(), sorted(load(path).metrics)[0]
-    edit(script, "    notes = {", f'    metrics["{metric}"] *= 1 + 1e-15\n    notes = {{')
+    call(repository, sys.executable, SCRIPT, "--scale=smoke", "--results_dir=kept")
+    before, metric = path.read_bytes(), "c02_raw_median"
+    line = "    metrics |= columns("
+    edit(repository / SCRIPT, line, f'    metrics["{metric}"] *= 1 + 1e-15\n{line}')
     said = restamp(repository, "HEAD", code=1)
     assert f"not equal at smoke scale: {metric}" in said and "0 records stamped anew, 1 left stale" in said
     assert path.read_bytes() == before
