@@ -6,7 +6,7 @@
 as_code: what the author ran; as_described: the algorithm of section 3.4 (Bao et al. 2017). Others change one thing.
 From as_code: kl_scaled and kl_batch_mean, the KL times 1 / (392 B) and 1 / B. From as_described, what is left out:
 no_features (pairwise f_D, f_C), no_gd (L_GD), no_gc (L_GC), no_discriminator, no_classifier, pixels_only (a CVAE);
-gc_0.1 has L_GC a hundred times as heavy, about as heavy as L_G.
+gc_0.1 has L_GC a hundred times as heavy.
 as_code_50 and as_described_50 are trained for 50 epochs, the fewest that decide a claim, where 200 are out of reach.
 """
 
