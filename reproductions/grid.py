@@ -78,6 +78,7 @@ def smoke():
     return [
         *each("smoke", "ahmed_ch4/ood", ["trivial", "vae"], held_out=[0, 1]),
         *each("smoke", "ahmed_ch4/ood", ["dcgan", "pixelcnn", "pixelvae"], held_out=[0]),
+        *each("smoke", "ahmed_ch4/subsets", ["vae"], held_out=[0]),
         *exact("smoke", [1]),
         *each("smoke", "doersch/digits", ["vae", "cvae"], BOTH),
         *each("smoke", "doersch/digits", ["regressor", "half_cvae", "half_regressor"]),
@@ -105,6 +106,7 @@ def cpu():
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], held_out=[1, *range(3, 10)]),
         *each("cpu", "ahmed_ch4/ood", ["pixelvae", "pixelcnn"], held_out=digits),
         *each("cpu", "ahmed_ch4/ood", ["trivial"], held_out=digits),
+        *each("cpu", "ahmed_ch4/subsets", ["vae"], ["as_described", "share_30"], held_out=[0, 2, 5]),
         *exact("cpu", SEEDS),
         *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], seeds=SEEDS),
         *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], ["as_code"]),
@@ -124,6 +126,7 @@ def paper():
     digits = range(10)
     runs = [
         *each("paper", "ahmed_ch4/ood", OOD, seeds=SEEDS, held_out=digits),
+        *each("paper", "ahmed_ch4/subsets", ["vae"], ["as_described", "share_30"], SEEDS, held_out=digits),
         *exact("paper", SEEDS),
         *each("paper", "doersch/digits", ["vae", "cvae", "regressor", "half_cvae", "half_regressor"], BOTH, SEEDS),
         *each("paper", "doersch/latents", ["he", "sparse15"], seeds=SEEDS, latent=LATENTS),
