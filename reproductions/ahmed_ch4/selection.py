@@ -37,6 +37,18 @@ def complete(records, *models: str) -> list[list[list[Record]]]:
     return []
 
 
+def on_fewer_images(records) -> list[tuple[Record, Record]]:
+    """[(the VAE on a tenth of the images, the same cell on all)]: digits at the first seed that has any."""
+    cells = largest(records, "vae")
+    pairs = {
+        (r.seed, r.settings["key"]["held_out"]): r
+        for r in select(records, experiment="subsets", model="vae", variant="as_described")
+    }
+    pairs = {at: (few, cells[at]) for at, few in pairs.items() if at in cells and few.scale == cells[at].scale}
+    first = min((seed for seed, _ in pairs), default=None)
+    return [pair for (seed, _), pair in sorted(pairs.items()) if seed == first]
+
+
 def unfinished(records, models) -> Measurement | None:
     """Says how many digits there are, so that nothing is claimed of a mean over fewer than ten."""
     counts = {model: len({digit for _, digit in largest(records, model)}) for model in models}

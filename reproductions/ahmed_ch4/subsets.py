@@ -32,7 +32,7 @@ EXPERIMENT = experiment.Experiment(
 
 
 def run(settings, images, work):
-    """`ood.run_vae` on a share of the training images; `epochs` counts passes over all images, so the steps stay as many."""
+    """`ood.run_vae` on a share of the training images; `epochs` counts passes over all, so the steps stay as many."""
     ood.without(images, settings)  # tells what cannot be run
     if not 0 < settings["share"] <= 1:
         raise UserError(f"share={settings['share']:g}: a number above 0 and at most 1 expected")

@@ -27,9 +27,9 @@ def make(records: list[Record], results_dir: str | Path) -> None:
     others = {model: other_seeds(records, model, found) for model, found in cells.items()}
     if any(others.values()):
         seeds(cells, others).write(folder / "seeds")
-    longer = lengths(records, cells)
-    if longer.rows:
-        longer.write(folder / "lengths")
+    for name, made in (("lengths", lengths(records, cells)), ("fewer_images", fewer_images(records, cells))):
+        if made.rows:
+            made.write(folder / name)
     areas(cells).write(folder / "areas")
     if "trivial" in cells:
         trivial(cells["trivial"]).write(folder / "trivial_scores")
@@ -153,21 +153,36 @@ def seeds(cells, others) -> Table:
 
 
 def lengths(records, cells) -> Table:
-    """Cells of the VAE that were trained longer, too, beside the cell as shown: AUPR in per cent, bounds in nats."""
-    columns = ["aupr", "aupr_importance", "nll_bound_rest_nats", "nll_bound_held_out_nats", "kl_rest_nats"]
-    rows = []
-    for more in select(records, experiment="ood", model="vae", variant="epochs_40"):
-        digit = more.settings["key"]["held_out"]
-        shown = cells.get("vae", {}).get(digit)
-        if shown is None or (shown.seed, shown.scale) != (more.seed, more.scale):
-            continue
-        for record in (shown, more):
+    """Cells of the VAE that were trained longer, too, beside the cell as shown."""
+    longer = select(records, experiment="ood", model="vae", variant="epochs_40")
+    return beside("The VAE trained longer", "epochs", lambda options: options["epochs"], longer, cells)
+
+
+def fewer_images(records, cells) -> Table:
+    """Cells of the VAE that were trained on a part of the images, too, for as many steps, beside the cell as shown."""
+    fewer = sorted(select(records, experiment="subsets", model="vae"), key=lambda r: -r.settings["options"]["share"])
+    return beside("The VAE on fewer images", "share, %", lambda options: 100 * options.get("share", 1.0), fewer, cells)
+
+
+def beside(title, changed, value, others, cells) -> Table:
+    """Other trainings of the VAE's cells, each below its cell: AUPR in per cent, bounds in nats.
+
+    changed: what tells them apart; value(options) -> its value.
+    """
+    columns = ["aupr", "aupr_importance", "nll_bound_rest_nats", "nll_bound_held_out_nats", "kl_rest_nats",
+               "train_negative_elbo_nats"]  # fmt: skip
+    rows, used = [], {}
+    for digit, shown in cells.get("vae", {}).items():
+        here = [r for r in others if r.settings["key"]["held_out"] == digit]
+        here = [r for r in here if (r.seed, r.scale) == (shown.seed, shown.scale)]
+        for record in [shown, *here] if here else []:
             values = [record.metrics[name] for name in columns]
             cell = float(printed("t41", "vae", [digit])[0])
-            rows.append([str(digit), cell, record.settings["options"]["epochs"], *values])
-    titles = ["held out", "printed", "epochs", "AUPR -ELBO", "AUPR -L_k", "-ELBO rest", "-ELBO held out", "KL rest"]
-    notes = origin({"vae": {int(row[0]): cells["vae"][int(row[0])] for row in rows}}) if rows else []
-    return Table("The VAE trained longer", titles, rows, notes)
+            rows.append([str(digit), cell, value(record.settings["options"]), *values])
+            used[digit] = shown
+    titles = ["held out", "printed", changed, "AUPR -ELBO", "AUPR -L_k", "-ELBO rest", "-ELBO held out", "KL rest",
+              "-ELBO in training"]  # fmt: skip
+    return Table(title, titles, rows, origin({"vae": used}) if rows else [])
 
 
 def trivial(cells: dict[int, Record]) -> Table:
