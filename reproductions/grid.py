@@ -79,6 +79,7 @@ def smoke():
         *each("smoke", "ahmed_ch4/ood", ["trivial", "vae"], held_out=[0, 1]),
         *each("smoke", "ahmed_ch4/ood", ["dcgan", "pixelcnn", "pixelvae"], held_out=[0]),
         *each("smoke", "ahmed_ch4/subsets", ["vae"], held_out=[0]),
+        *each("smoke", "ahmed_ch4/population", ["normed_dcgan"], held_out=[0]),
         *exact("smoke", [1]),
         *each("smoke", "doersch/digits", ["vae", "cvae"], BOTH),
         *each("smoke", "doersch/digits", ["regressor", "half_cvae", "half_regressor"]),
@@ -107,6 +108,7 @@ def cpu():
         *each("cpu", "ahmed_ch4/ood", ["pixelvae", "pixelcnn"], held_out=digits),
         *each("cpu", "ahmed_ch4/ood", ["trivial"], held_out=digits),
         *each("cpu", "ahmed_ch4/subsets", ["vae"], ["as_described", "share_30"], held_out=[0, 2, 5]),
+        *each("cpu", "ahmed_ch4/population", ["normed_dcgan"], held_out=[2]),
         *exact("cpu", SEEDS),
         *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], seeds=SEEDS),
         *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], ["as_code"]),
@@ -127,6 +129,7 @@ def paper():
     runs = [
         *each("paper", "ahmed_ch4/ood", OOD, seeds=SEEDS, held_out=digits),
         *each("paper", "ahmed_ch4/subsets", ["vae"], ["as_described", "share_30"], SEEDS, held_out=digits),
+        *each("paper", "ahmed_ch4/population", ["normed_dcgan"], seeds=SEEDS, held_out=[2]),
         *exact("paper", SEEDS),
         *each("paper", "doersch/digits", ["vae", "cvae", "regressor", "half_cvae", "half_regressor"], BOTH, SEEDS),
         *each("paper", "doersch/latents", ["he", "sparse15"], seeds=SEEDS, latent=LATENTS),

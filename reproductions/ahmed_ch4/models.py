@@ -99,3 +99,36 @@ class DCGAN(Game):
         logits = self.discriminator(tf.concat([image, tf.stop_gradient(fake)], 0))
         real_logits, fake_logits = tf.split(logits, 2)
         return {"discriminator": discriminator_loss(real_logits, fake_logits)}
+
+
+def normed_discriminator(name="discriminator"):
+    """The same with batch norm in all but the first stage, as in Radford et al.: what the text warns of."""
+    stages = [layers.Conv2D(64, 5, 2, "same"), layers.LeakyReLU(0.2)]
+    for filters in (128, 256):
+        stages += [layers.Conv2D(filters, 5, 2, "same"), layers.BatchNormalization(momentum=0.9), layers.LeakyReLU(0.2)]
+    return keras.Sequential(
+        [keras.Input((28, 28, 1)), *stages, layers.Flatten(), layers.Dense(1, dtype="float32")], name=name
+    )
+
+
+class NormedDCGAN(Game):
+    """The DCGAN with batch norm in the discriminator, too; real and generated images are batches of their own."""
+
+    jit_on_cpu = False
+
+    def __init__(self, images, latent=128, learning_rate=2e-4, beta_1=0.5, **kwargs):
+        self.latent = latent
+        players = [
+            Player(name, (network,), keras.optimizers.Adam(learning_rate, beta_1, epsilon=1e-8))
+            for name, network in (("discriminator", normed_discriminator()), ("generator", generator(latent)))
+        ]
+        super().__init__(images, players, turns=(("discriminator",), ("generator",)), **kwargs)
+        (self.discriminator,), (self.generator,) = players[0].networks, players[1].networks
+
+    def objectives(self, batch, noise, turn):
+        image = batch["image"]
+        fake = self.generator(noise.normal(image.shape[0], self.latent), training=True)
+        if turn == ("generator",):
+            return {"generator": generator_loss(self.discriminator(fake, training=True))}
+        logits = [self.discriminator(each, training=True) for each in (image, tf.stop_gradient(fake))]
+        return {"discriminator": discriminator_loss(*logits)}
