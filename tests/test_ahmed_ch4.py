@@ -184,6 +184,18 @@ def test_discriminator_score_does_not_depend_on_the_batch():
     assert np.ptp(together) > 1e-2  # the images do score differently
 
 
+def test_batch_norm_sees_the_batch_only_where_it_should():
+    """By running statistics an image's logit is its own; by the batch's it moves with the images around it."""
+    keras.utils.set_random_seed(1)
+    game = models.NormedDCGAN(np.zeros((1, 28, 28, 1), np.uint8), latent=4)
+    grey = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1)).astype(np.uint8)
+    grey[3:] //= 8
+    alone = np.concatenate([scores.discriminator_logits(game, grey[n : n + 1]) for n in range(6)])
+    np.testing.assert_allclose(alone, scores.discriminator_logits(game, grey), atol=1e-5)
+    mixed, pure = (game.discriminator(tf.cast(part, tf.float32) / 255, training=True)[:3] for part in (grey, grey[:3]))
+    assert np.abs(mixed - pure).max() > 0.01
+
+
 def test_sign_less_likely_images_score_higher():
     """Section 10 of any such study: the larger score must be the less normal image."""
     rng = np.random.default_rng(0)
@@ -571,12 +583,12 @@ def test_few_images_are_compared_digit_by_digit(few, word):
     assert claims.MEASURES["C33"](whole) is None and claims.MEASURES["C33"]([*tenth[:1], *whole]) is None
 
 
-def test_subsets_keep_a_share_of_each_class():
-    """In a process of its own: flags of two scripts do not fit into one."""
+def test_subsets_keep_a_share_of_each_class_and_batches_their_kind():
+    """In a process of its own: flags of two rooms do not fit into one."""
     code = """
 import numpy as np
 from common import data
-from reproductions.ahmed_ch4 import subsets
+from reproductions.ahmed_ch4 import population, subsets
 images = data.load("digits")
 for share in (1.0, 0.1):
     fewer = subsets.subset(images, share)
@@ -584,13 +596,19 @@ for share in (1.0, 0.1):
     assert (counts[0] == np.maximum(1, np.round(share * counts[1]))).all(), counts
     assert len(np.unique(fewer.train.reshape(len(fewer.train), -1), axis=0)) == len(fewer.train)
 assert (subsets.subset(images, 1.0).train == images.train).all() and fewer.test is images.test
+order = np.random.default_rng(0).permutation(len(images.test))
+for kinds, count in ((images.test_labels, 10), (np.zeros_like(images.test_labels), 1)):
+    rows = population.batches(order, kinds, 8)
+    assert (np.sort(np.concatenate(rows)) == np.arange(len(order))).all() and len(rows) > count
+    assert all(len(set(kinds[each])) == 1 and 8 <= len(each) < 16 for each in rows)
 """
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_a_shortened_training_is_named_beside_paper_scales_length():
     """The lengths are those of the script; whole trainings, smoke and scores without a training say nothing."""
-    code = "from reproductions.ahmed_ch4 import ood; print({m: dict(o) for m, o in ood.EXPERIMENT.options.items()})"
+    code = "from reproductions.ahmed_ch4 import ood, population as p; "
+    code += "print({m: dict(o) for m, o in (ood.EXPERIMENT.options | p.EXPERIMENT.options).items()})"
     told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     options = ast.literal_eval(told.stdout)
     assert {model: options[model][unit] for model, (unit, _) in claims.WHOLE.items()} == {
