@@ -271,7 +271,7 @@ def worse_with_little_data(records) -> Measurement | None:
     return of_trainings(
         [record for pair in pairs for record in pair], [np.mean(less)], interval=t_interval(less),
         text="; ".join(f"digit {digit}: {few:.1f} against {whole:.1f}" for digit, few, whole in cells),
-        across=ACROSS_MODELS, one_seed_reason="a training a digit and share; Student's interval over the digits",
+        across=ACROSS_DIGITS, one_seed_reason="a training a digit and share; Student's interval over the digits",
     )  # fmt: skip
 
 
