@@ -228,12 +228,17 @@ def without(images, settings):
 RUNS = {"vae": run_vae, "pixelcnn": run_pixels, "pixelvae": run_pixels, "dcgan": run_dcgan, "trivial": run_trivial}
 
 
-def main():
+def run_all(described, runs):
+    """Every held-out class, model and seed that the flags ask for; runs: {model: function}."""
     for held_out in experiment.integers("held_out", FLAGS.held_out, 0, 9):
         for model in FLAGS.model:
             for seed in experiment.seeds():
-                wanted = experiment.settings(EXPERIMENT, model, seed, held_out=held_out)
-                experiment.execute(EXPERIMENT, RUNS[model], wanted)
+                wanted = experiment.settings(described, model, seed, held_out=held_out)
+                experiment.execute(described, runs[model], wanted)
+
+
+def main():
+    run_all(EXPERIMENT, RUNS)
 
 
 if __name__ == "__main__":

@@ -39,12 +39,11 @@ def complete(records, *models: str) -> list[list[list[Record]]]:
 
 def on_fewer_images(records) -> list[tuple[Record, Record]]:
     """[(the VAE on a tenth of the images, the same cell on all)]: digits at the first seed that has any."""
-    cells = largest(records, "vae")
-    pairs = {
-        (r.seed, r.settings["key"]["held_out"]): r
-        for r in select(records, experiment="subsets", model="vae", variant="as_described")
-    }
-    pairs = {at: (few, cells[at]) for at, few in pairs.items() if at in cells and few.scale == cells[at].scale}
+    cells, pairs = largest(records, "vae"), {}
+    for few in select(records, experiment="subsets", model="vae", variant="as_described"):
+        at = few.seed, few.settings["key"]["held_out"]
+        if at in cells and few.scale == cells[at].scale:
+            pairs[at] = few, cells[at]
     first = min((seed for seed, _ in pairs), default=None)
     return [pair for (seed, _), pair in sorted(pairs.items()) if seed == first]
 

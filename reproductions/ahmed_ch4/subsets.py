@@ -52,10 +52,7 @@ def subset(images, share):
 
 
 def main():
-    for held_out in experiment.integers("held_out", FLAGS.held_out, 0, 9):
-        for model in FLAGS.model:
-            for seed in experiment.seeds():
-                experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed, held_out=held_out))
+    ood.run_all(EXPERIMENT, {"vae": run})
 
 
 if __name__ == "__main__":

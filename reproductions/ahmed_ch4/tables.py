@@ -175,9 +175,9 @@ def beside(title, changed, value, others, cells) -> Table:
     for digit, shown in cells.get("vae", {}).items():
         here = [r for r in others if r.settings["key"]["held_out"] == digit]
         here = [r for r in here if (r.seed, r.scale) == (shown.seed, shown.scale)]
+        cell = float(printed("t41", "vae", [digit])[0])
         for record in [shown, *here] if here else []:
             values = [record.metrics[name] for name in columns]
-            cell = float(printed("t41", "vae", [digit])[0])
             rows.append([str(digit), cell, value(record.settings["options"]), *values])
             used[digit] = shown
     titles = ["held out", "printed", changed, "AUPR -ELBO", "AUPR -L_k", "-ELBO rest", "-ELBO held out", "KL rest",
