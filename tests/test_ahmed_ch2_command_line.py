@@ -15,7 +15,7 @@ RUNS = {
     "layers": ["--model=pixelvae", "--layers=0", "--jit=eager", *TINY[:5], "probed=50"],
     "latents": ["--model=vae", "--latent=2", "--jit=eager", *TINY[:3], "altered=20"],
     "labels": ["--jit=eager", *TINY[:3], "per_class=1", "layers=1"],
-    "formulas": ["steps=2", "side=8", "drawn=1", "deep=1"],
+    "formulas": ["--jit=eager", "steps=2", "side=8", "drawn=1", "deep=1"],
 }
 
 

@@ -34,7 +34,7 @@ def run(settings, images, work):
     metrics |= named("c43", supports.growth()) | named("c30", supports.blind_spots())
     metrics |= named("c42", recurrent.metrics()) | masks(images) | counts(images)
     metrics |= named("c16", speed.metrics(*(settings[name] for name in ("drawn", "batch", "width", "deep"))))
-    metrics |= small_vae.metrics(images, settings["steps"], seed, work)
+    metrics |= small_vae.metrics(images, settings["steps"], seed, work, settings.jit)
     return experiment.Outcome(
         metrics,
         evaluator="counts, gradients, closed forms; ELBO of small VAEs, 32 draws",

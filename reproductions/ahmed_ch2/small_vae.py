@@ -90,7 +90,7 @@ def gradient_variances(vae, x, seed, draws=500) -> float:
     return float(tf.reduce_mean(sums[0] / sums[1]))
 
 
-def metrics(images, steps, seed, work, test_images=2_000) -> dict[str, float]:
+def metrics(images, steps, seed, work, jit="auto", test_images=2_000) -> dict[str, float]:
     """Trains three small VAEs from the same seed and measures nos. 31, 32 and 39 on test images."""
     train, test = small_bits(images.train, seed), small_bits(images.test[:test_images], seed)
     x = tf.constant(test.reshape(len(test), PIXELS).astype(np.float32) / 255)
@@ -98,7 +98,7 @@ def metrics(images, steps, seed, work, test_images=2_000) -> dict[str, float]:
     for name, levels, draws in (("one", 1, 1), ("eight_draws", 1, 8), ("two_levels", 2, 1)):
         keras.utils.set_random_seed(seed)
         games[name] = SmallVAE(train, levels, draws)
-        fit(games[name], steps=steps, batch=100, seed=seed, work=work / name, epoch_steps=steps)
+        fit(games[name], steps=steps, batch=100, seed=seed, work=work / name, epoch_steps=steps, jit=jit)
         bounds[name] = -float(tf.reduce_mean(games[name].elbo(x, normal(seed, 32, len(x), LATENT + TOP))))
     return {
         "c31_bound_nats": bounds["one"],

@@ -31,7 +31,7 @@ def run(settings, images, work):
     bits = own_draw(images.test[: settings["test_images"]], settings.seed)
     metrics = bounds.metrics(settings.seed) | densities.metrics(settings.seed) | networks.metrics(settings.seed)
     metrics |= diluted(images, bits, settings)
-    metrics |= small_vae.metrics(images, bits, settings["steps"], settings.seed, work)
+    metrics |= small_vae.metrics(images, bits, settings["steps"], settings.seed, work, settings.jit)
     return experiment.Outcome(
         metrics,
         evaluator="closed forms, enumeration, Monte Carlo",

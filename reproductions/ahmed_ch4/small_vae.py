@@ -53,13 +53,15 @@ def normal(rng, *shape):
     return tf.constant(rng.normal(size=shape).astype(np.float32))
 
 
-def metrics(images, bits, steps, seed, work):
+def metrics(images, bits, steps, seed, work, jit="auto"):
     """{"c22_...": ...}: train two small VAEs (1 and 8 draws) and measure; bits: binary test images [N, H, W, 1]."""
     games = {}
     for samples in (1, 8):
         keras.utils.set_random_seed(seed)  # both start from the same weights and see the same batches
         games[samples] = SmallVAE(images.train, samples)
-        fit(games[samples], steps=steps, batch=100, seed=seed, work=work / f"draws{samples}", epoch_steps=steps)
+        fit(
+            games[samples], steps=steps, batch=100, seed=seed, work=work / f"draws{samples}", epoch_steps=steps, jit=jit
+        )
     vae, x = games[1], tf.constant(bits.reshape(len(bits), -1).astype(np.float32))
     found = {
         "c22_one_draw_loses": one_draw_loses(games, x, seed),
