@@ -138,7 +138,7 @@ cd "$root"
 export PATH="$venv/bin:$PATH" PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 case $command in
     run) run ;;
-    test) python -m pytest --numprocesses=auto --dist=loadfile ;; # a file's tests share what they set up
+    test) python -m pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder ;; # a file's tests share what they set up
     check) tell check ${readme:+--readme "$readme"} ;;
     tables) tell tables ${readme:+--readme "$readme"} ;;
     report) tell report ;;

@@ -33,13 +33,13 @@ def along(x, kernel):
 
 
 def row_lstm(seed=0):
-    """A Row LSTM, [1, H, W, 1] -> [1, H, W, CHANNELS]: row by row, 3-wide convolutions; the input's has mask A."""
+    """A Row LSTM, [B, H, W, 1] -> [B, H, W, CHANNELS]: row by row, 3-wide convolutions; the input's has mask A."""
     rng = np.random.default_rng(seed)
     of_input, of_state = rng.normal(size=(3, 1, 4 * CHANNELS)), rng.normal(size=(3, CHANNELS, 4 * CHANNELS))
     of_input[1:] = 0  # mask A: only what is left of the pixel
 
     def net(image):
-        h = c = tf.zeros([1, image.shape[2], CHANNELS], tf.float64)
+        h = c = tf.zeros([len(image), image.shape[2], CHANNELS], tf.float64)
         rows = []
         for row in tf.unstack(image, axis=1):
             h, c = cell(along(row, of_input) + along(h, of_state), c)
@@ -78,10 +78,10 @@ def diagonal_lstm(features, of_input, of_state):
     """From the upper left corner along diagonals: a pixel's state comes from the pixel to its left and the one above.
 
     Their cell states enter as a mean, outside the image as 0.
-    features [1, H, W, in] -> [1, H, W, CHANNELS]; of_state [2, CHANNELS, 4 CHANNELS]: from above, from the left.
+    features [B, H, W, in] -> [B, H, W, CHANNELS]; of_state [2, CHANNELS, 4 CHANNELS]: from above, from the left.
     """
     skewed = skew(tf.matmul(features, of_input))
-    h = c = tf.zeros([1, features.shape[1], CHANNELS], tf.float64)
+    h = c = tf.zeros([len(features), features.shape[1], CHANNELS], tf.float64)
     columns = []
     for column in tf.unstack(skewed, axis=2):
         h_above, c_above = (tf.pad(s, [[0, 0], [1, 0], [0, 0]])[:, :-1] for s in (h, c))
@@ -91,7 +91,7 @@ def diagonal_lstm(features, of_input, of_state):
 
 
 def diagonal_bilstm(seed=0, shifted=True, own_input=True):
-    """Both directions, [1, H, W, 1] -> [1, H, W, CHANNELS].
+    """Both directions, [B, H, W, 1] -> [B, H, W, CHANNELS].
 
     The map from the right is moved one row down, so that it knows nothing of the pixel's own row (shifted=False leaves
     it, to show the leak). The left direction's input has mask A. own_input: the right direction reads the pixel at its
@@ -113,18 +113,14 @@ def diagonal_bilstm(seed=0, shifted=True, own_input=True):
 
 
 def supports(net, shape) -> dict[tuple[int, int], np.ndarray]:
-    """{pixel: bool [H, W]}: the support of every pixel; one graph for all."""
-    image = tf.constant(np.random.default_rng(1).random((1, *shape, 1)))
-
-    @tf.function(autograph=False)
-    def gradient(chosen):
-        with tf.GradientTape() as tape:
-            tape.watch(image)
-            value = tf.reduce_sum(net(image) * chosen[None, :, :, None])
-        return tape.gradient(value, image)[0, :, :, 0]
-
-    one_hot = np.eye(shape[0] * shape[1]).reshape(-1, *shape)
-    return {pixel: gradient(one_hot[n]).numpy() != 0 for n, pixel in enumerate(np.ndindex(*shape))}
+    """{pixel: bool [H, W]}: the support of every pixel; the batch has one copy of the image for each."""
+    pixels = list(np.ndindex(*shape))
+    chosen = np.eye(len(pixels)).reshape(-1, *shape, 1)
+    image = tf.constant(np.repeat(np.random.default_rng(1).random((1, *shape, 1)), len(pixels), axis=0))
+    with tf.GradientTape() as tape:
+        tape.watch(image)
+        value = tf.reduce_sum(net(image) * chosen)
+    return dict(zip(pixels, tape.gradient(value, image).numpy()[..., 0] != 0, strict=True))
 
 
 def metrics(side=8) -> dict[str, float]:
