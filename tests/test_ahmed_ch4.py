@@ -187,7 +187,7 @@ def test_discriminator_score_does_not_depend_on_the_batch():
 def test_batch_norm_sees_the_batch_only_where_it_should():
     """By running statistics an image's logit is its own; by the batch's it moves with the images around it."""
     keras.utils.set_random_seed(1)
-    game = models.NormedDCGAN(np.zeros((1, 28, 28, 1), np.uint8), latent=4)
+    game = models.DCGAN(np.zeros((1, 28, 28, 1), np.uint8), latent=4, batch_norm=True)
     grey = np.random.default_rng(0).integers(0, 256, (6, 28, 28, 1)).astype(np.uint8)
     grey[3:] //= 8
     alone = np.concatenate([scores.discriminator_logits(game, grey[n : n + 1]) for n in range(6)])

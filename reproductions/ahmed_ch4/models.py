@@ -67,60 +67,35 @@ def generator(latent=128, name="generator"):
     )
 
 
-def discriminator(name="discriminator"):
-    """5x5 stride 2: 64, 128, 256, LeakyReLU .2, linear logit; no batch norm: it would leak the population (4.2.2)."""
+def discriminator(batch_norm=False, name="discriminator"):
+    """5x5 stride 2: 64, 128, 256, LeakyReLU .2, linear logit; without batch norm, which would leak the population.
+
+    batch_norm: after the second and third convolution, as in Radford et al.: what section 4.2.2 warns of.
+    """
     stages = []
     for filters in (64, 128, 256):
-        stages += [layers.Conv2D(filters, 5, 2, "same"), layers.LeakyReLU(0.2)]
+        stages.append(layers.Conv2D(filters, 5, 2, "same"))
+        if batch_norm and filters > 64:
+            stages.append(layers.BatchNormalization(momentum=0.9))
+        stages.append(layers.LeakyReLU(0.2))
     return keras.Sequential(
         [keras.Input((28, 28, 1)), *stages, layers.Flatten(), layers.Dense(1, dtype="float32")], name=name
     )
 
 
 class DCGAN(Game):
-    """Radford et al.'s DCGAN on grey digits; the discriminator's logit is the score of normality (section 4.2.2)."""
+    """Radford et al.'s DCGAN on grey digits; the discriminator's logit is the score of normality (section 4.2.2).
+
+    batch_norm: in the discriminator, too; real and generated images are then batches of their own.
+    """
 
     jit_on_cpu = False
 
-    def __init__(self, images, latent=128, learning_rate=2e-4, beta_1=0.5, **kwargs):
-        self.latent = latent
+    def __init__(self, images, latent=128, learning_rate=2e-4, beta_1=0.5, batch_norm=False, **kwargs):
+        self.latent, self.batch_norm = latent, batch_norm
         players = [
             Player(name, (network,), keras.optimizers.Adam(learning_rate, beta_1, epsilon=1e-8))
-            for name, network in (("discriminator", discriminator()), ("generator", generator(latent)))
-        ]
-        super().__init__(images, players, turns=(("discriminator",), ("generator",)), **kwargs)
-        (self.discriminator,), (self.generator,) = players[0].networks, players[1].networks
-
-    def objectives(self, batch, noise, turn):
-        image = batch["image"]
-        fake = self.generator(noise.normal(image.shape[0], self.latent), training=True)
-        if turn == ("generator",):
-            return {"generator": generator_loss(self.discriminator(fake))}
-        logits = self.discriminator(tf.concat([image, tf.stop_gradient(fake)], 0))
-        real_logits, fake_logits = tf.split(logits, 2)
-        return {"discriminator": discriminator_loss(real_logits, fake_logits)}
-
-
-def normed_discriminator(name="discriminator"):
-    """The same with batch norm in all but the first stage, as in Radford et al.: what the text warns of."""
-    stages = [layers.Conv2D(64, 5, 2, "same"), layers.LeakyReLU(0.2)]
-    for filters in (128, 256):
-        stages += [layers.Conv2D(filters, 5, 2, "same"), layers.BatchNormalization(momentum=0.9), layers.LeakyReLU(0.2)]
-    return keras.Sequential(
-        [keras.Input((28, 28, 1)), *stages, layers.Flatten(), layers.Dense(1, dtype="float32")], name=name
-    )
-
-
-class NormedDCGAN(Game):
-    """The DCGAN with batch norm in the discriminator, too; real and generated images are batches of their own."""
-
-    jit_on_cpu = False
-
-    def __init__(self, images, latent=128, learning_rate=2e-4, beta_1=0.5, **kwargs):
-        self.latent = latent
-        players = [
-            Player(name, (network,), keras.optimizers.Adam(learning_rate, beta_1, epsilon=1e-8))
-            for name, network in (("discriminator", normed_discriminator()), ("generator", generator(latent)))
+            for name, network in (("discriminator", discriminator(batch_norm)), ("generator", generator(latent)))
         ]
         super().__init__(images, players, turns=(("discriminator",), ("generator",)), **kwargs)
         (self.discriminator,), (self.generator,) = players[0].networks, players[1].networks
@@ -130,5 +105,9 @@ class NormedDCGAN(Game):
         fake = self.generator(noise.normal(image.shape[0], self.latent), training=True)
         if turn == ("generator",):
             return {"generator": generator_loss(self.discriminator(fake, training=True))}
-        logits = [self.discriminator(each, training=True) for each in (image, tf.stop_gradient(fake))]
+        both = (image, tf.stop_gradient(fake))
+        if self.batch_norm:
+            logits = [self.discriminator(each, training=True) for each in both]
+        else:
+            logits = tf.split(self.discriminator(tf.concat(both, 0)), 2)
         return {"discriminator": discriminator_loss(*logits)}

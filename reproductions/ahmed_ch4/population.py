@@ -45,7 +45,9 @@ def run(settings, images, work):
     held_out, seed = ood.without(images, settings), settings.seed
 
     def build():
-        return models.NormedDCGAN(held_out.train, settings["latent"], settings["learning_rate"], settings["beta_1"])
+        return models.DCGAN(
+            held_out.train, settings["latent"], settings["learning_rate"], settings["beta_1"], batch_norm=True
+        )
 
     with precision(settings["precision"]):
         game = settings.build(build)
