@@ -44,7 +44,7 @@ EXPERIMENT = experiment.Experiment(
         "smoke": {
             "dcgan": {"epochs": 4, "batch": 8, "faces": 16, "samples": 32, "feature_epochs": 1},
         },
-        "cpu": {"dcgan": {"epochs": 12, "precision": "bfloat16"}},
+        "cpu": {"dcgan": {"epochs": 20, "precision": "bfloat16"}},
     },
     variants={
         "as_described": {},
