@@ -57,7 +57,7 @@ EXPERIMENT = experiment.Experiment(
     },
     scales={
         "smoke": {
-            "vae": {"epochs": 2, "batch": 50, "elbo_samples": 4, "importance_samples": 8, "binarisations": 2},
+            "vae": {"epochs": 1, "batch": 50, "elbo_samples": 4, "importance_samples": 8, "binarisations": 2},
             "pixelcnn": SMOKE,
             "pixelvae": SMOKE | {"latent": 4, "warm_up": 10, "elbo_samples": 2, "importance_samples": 2},
             "dcgan": {"iterations": 20, "batch": 32, "last": 2, "last_every": 5},

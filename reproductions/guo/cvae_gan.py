@@ -59,7 +59,7 @@ EXPERIMENT = experiment.Experiment(
     evaluation=("epochs", "samples", "curve_samples", "walks"),
     options={"cvae_gan": CVAE_GAN},
     scales={
-        "smoke": {"cvae_gan": {"epochs": 2, "batch": 64, "samples": 200, "curve_samples": 100, "walks": 10}},
+        "smoke": {"cvae_gan": {"epochs": 1, "batch": 64, "samples": 200, "curve_samples": 100, "walks": 10}},
         "cpu": {"cvae_gan": {"epochs": 12, "precision": "bfloat16"}},
         "paper": {"cvae_gan": {"precision": "bfloat16"}},  # measured in float32, as every run
     },
