@@ -61,7 +61,9 @@ def server():
 def called(lines, folder):
     """Finished processes of [("ahmed_ch4.ood", flags), ...], one after the other, run in `folder`."""
     print(json.dumps([lines, str(folder), environment(folder)]), file=server().stdin, flush=True)
-    codes = json.loads(server().stdout.readline())
+    answer = server().stdout.readline()
+    assert answer, f"the process that runs command lines ended with {server().wait()}; stderr has its reason"
+    codes = json.loads(answer)
     found = []
     for n, (line, code) in enumerate(zip(lines, codes, strict=True)):
         said = ((folder / f"{n}.{stream}").read_text() for stream in ("out", "err"))

@@ -127,7 +127,8 @@ def measured(game, at, drawn_at, images, settings):
     drawn_at = at.all_or_none(drawn_at)
     metrics, arrays = {}, {"grid_epochs": np.int32(drawn_at), "real": evaluation.pixels(real[:64])}
     with evaluation.drawing(game) as picture:
-        fake = evaluation.drawn(picture, z)  # after the last epoch, which is the last of the drawn ones, too
+        if not drawn_at:  # no weights on the way, as after an exported training: those of the end
+            fake = evaluation.drawn(picture, z)
         for number, epoch in enumerate(drawn_at, 1):
             load_whole(game.generator, at.path(epoch))
             fake = evaluation.drawn(picture, z)
