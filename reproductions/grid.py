@@ -173,7 +173,7 @@ def guo(scale):
         *each(scale, "guo/gan", ["dcgan"], main, seeds),
         *each(scale, "guo/cvae_gan", ["cvae_gan"], main if scale == "paper" else [*main, *longer], rest),
         *each(scale, "guo/faces", ["dcgan"], seeds=rest, dataset="anime_faces"),
-        *each(scale, "guo/gan", ["dcgan"], [] if scale == "paper" else ["as_code_25"], seeds),
+        *each(scale, "guo/gan", ["dcgan"], [] if scale == "paper" else ["as_code_40"], seeds),
         *each(scale, "guo/vae", ["vae"], vae, rest),
         *each(scale, "guo/gan", ["gan"], gan, rest),
         *each(scale, "guo/gan", ["dcgan"], dcgan, rest),
