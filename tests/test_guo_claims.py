@@ -294,6 +294,18 @@ def test_collapse_seen_early_counts_and_its_absence_decides_nothing(tmp_path):
     assert measured("C08d", dcgans(tmp_path, [8])).values == (8,)
 
 
+def test_seeds_trained_too_short_are_left_out_together(tmp_path):
+    """One seed of three was trained on: it decides alone, whatever a shorter one shows, and the reason says so."""
+    short = dcgans(tmp_path, [2, 7, 10], epochs=8)
+    long = write(tmp_path, "gan", "dcgan", "as_code_40", 2, epochs=40)
+    long.metrics["classes"] = 6
+    found = measured("C08d", [*short, long])
+    assert found.values == (6,) and "left out, too short: seed 1, 3" in found.reason
+    long.metrics["classes"] = 3  # seed 3 may collapse yet, so it is open and the count is not decided by what it is not
+    assert measured("C10b", [*short, long]).values == pytest.approx((2 / 3,))
+    assert measured("C08d", [*short[:1], long]).values == (2, 3)  # both have collapsed
+
+
 def test_claims_that_count_seeds_have_one_rule():
     counted = [claim for claim in CLAIMS.values() if claim.what.startswith("share of seeds")]
     assert len(counted) == 7 and {claim.rule for claim in counted} == {f">= {claims_rules.SHARE}"}

@@ -19,7 +19,8 @@ FACES = "faces/dcgan/as_described"
 # Epochs from which a run says something of the trained network: at these the author's own DCGAN has collapsed and his
 # CVAE-GAN has lost its variety. The dense GAN and the VAE are trained whole.
 ENOUGH = {"dcgan": 40, "cvae_gan": 50, "faces": 20}
-LONGER = {CVAE: "as_code_50", BAO: "as_described_50", DCGAN: "as_code_40"}  # variants that train a net longer than its scale does
+# Variants that train a net longer than its scale does.
+LONGER = {CVAE: "as_code_50", BAO: "as_described_50", DCGAN: "as_code_40"}
 STARTED = 5  # epochs below which a lack of variety may be that of a network that has not learned yet
 
 

@@ -2,9 +2,9 @@
 
 A number that compares two runs is taken seed by seed. Collapse is counted over seeds, never judged on one run. A claim
 about a trained network needs the epochs of `chosen.ENOUGH`, a claim about the end of a training all of the author's;
-below them it is "not run", and what was measured stands in the reason. Two things a short run can say: what its first
-epochs decide (`early`), and what has happened already and stays (`seen`: a collapse, a bound
-reached).
+below them it is "not run", and what was measured stands in the reason; where some seeds have been trained long enough,
+the others are left out, all of them. Two things a short run can say: what its first epochs decide (`early`), and what
+has happened already and stays (`seen`: a collapse, a bound reached).
 """
 
 import math
@@ -70,14 +70,19 @@ def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, **fiel
         groups = chosen.per_seed(records, nets)
         if not groups:
             return None
+        long = [group for group in groups if not needed(group, early, to_the_end)]
+        decided, reason = all(group in long or shows(seen, group) for group in groups), fields.get("reason", "")
+        if long and not decided:
+            left = ", ".join(str(group[0].seed) for group in groups if group not in long)
+            groups, decided, reason = long, True, f"{reason}; left out, too short: seed {left}".removeprefix("; ")
         used = [r for group in groups for r in group]
         numbers = [value(*(r.metrics for r in group)) for group in groups]
         first = values.words(text, [r.metrics for r in groups[0]])
         seed = f"seed {groups[0][0].seed}: " if len(groups) > 1 else ""
         words = f"({seed}{first})" if first else ""
         short = needed(used, early, to_the_end)
-        if all(not needed(group, early, to_the_end) or shows(seen, group) for group in groups):
-            return made_of(used, numbers, words, **fields)
+        if decided:
+            return made_of(used, numbers, words, **fields | {"reason": reason})
         return too_short(used, short, " ".join([", ".join(f"{n:.4g}" for n in numbers), words]).strip())
 
     return found
