@@ -19,11 +19,12 @@ from common.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("common", "reproductions")
-# Modules that change no number: what tells results, what describes the machine, how steps are spread over devices
-# (the tests hold it to the single device's weights), and where pixels come from (a record has their own fingerprint).
+# Modules that change no number: what tells results, what describes the machine, how TensorFlow is started, how steps
+# are spread over devices (the tests hold it to the single device's weights), and where pixels come from (a record has
+# their own fingerprint).
 EXCLUDED = (
-    "common.reporting", "common.errors", "common.machine", "common.training.strategy", "common.training.export",
-    "common.data.sources", "common.data.embedded", "common.data.packs", "common.data.folders",
+    "common.reporting", "common.errors", "common.machine", "common.start", "common.training.strategy",
+    "common.training.export", "common.data.sources", "common.data.embedded", "common.data.packs", "common.data.folders",
     "common.data.tfds_sets", "common.data.cache",
 )  # fmt: skip
 FRAME = ("common.experiment", "execute")  # what calls every run
