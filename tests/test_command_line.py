@@ -43,10 +43,6 @@ def started(lines, folder):
     return called([("ahmed_ch4.ood", command(model, own, *more)[2:]) for model, own, more in lines], folder)
 
 
-def call(arguments, folder):
-    return subprocess.run(arguments, env=environment(folder), capture_output=True, text=True, timeout=500)
-
-
 def error_line(done):
     """The one line of a failed process."""
     assert done.returncode not in (0, -9), done.stderr
@@ -114,7 +110,7 @@ def test_a_mistake_is_told_in_one_line(mistaken, mistake):
 
 def whole(model, folder):
     """A run that nothing disturbs."""
-    done = call(command(model, folder), folder)
+    (done,) = started([(model, folder, [])], folder)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -289,8 +285,9 @@ exit $status
 def test_a_full_disk_leaves_the_old_record(tmp_path):
     if subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode:
         pytest.skip("no small file system can be mounted here; the same is simulated in test_reporting_records.py")
-    folder, disk = whole("trivial", tmp_path / "first"), tmp_path / "disk"
-    disk.mkdir()
+    first, disk = tmp_path / "first", tmp_path / "disk"
+    first.mkdir(), disk.mkdir()
+    folder = whole("trivial", first)
     again = command("trivial", folder, f"--results_dir={disk}", "--rerun")
     done = subprocess.run(
         ["unshare", "-rm", "bash", "-c", FULL_DISK, "bash", str(disk), str(folder / "results"), *again],

@@ -82,6 +82,25 @@ def test_collapse_counts_seeds(results, records):
     assert row[3] == "1 of 2" and row[5] == "2 10"
 
 
+def test_the_longest_training_is_shown_and_the_short_ones_beside_its_changes(tmp_path):
+    """Of three seeds of 8 epochs one was trained for 40: it alone is the net; changes of 8 epochs have all three."""
+    for seed in (1, 2, 3):
+        write(tmp_path, "gan", "dcgan", "as_code", seed, epochs=8)
+    long = write(tmp_path, "gan", "dcgan", "as_code_40", 2, epochs=40)
+    write(tmp_path, "gan", "dcgan", "saturating", 1, epochs=8)
+    found = load_all(tmp_path, "guo")
+    assert [r.name for r in chosen.best(found, chosen.DCGAN)] == [long.name]
+    (net,) = (row for row in tables.samples(found).rows if row[0] == tables.NAMES[chosen.DCGAN])
+    assert net[1:3] == [1, "40 (cpu)"]
+    lengths = {row[0]: row[1:3] for row in tables.collapse(found).rows}
+    assert lengths["dcgan/as_code"] == [3, "8 (cpu)"] and lengths["dcgan/as_code_40"] == [1, "40 (cpu)"]
+    assert [row[1:3] for row in tables.saturating(found).rows] == [[3, "8 (cpu)"], [1, "8 (cpu)"]]
+    assert [row[1:3] for row in tables.dcgan_ablation(found).rows] == [[3, "8 (cpu)"], [1, "40 (cpu)"], [1, "8 (cpu)"]]
+    assert tables_logs.curves(found, tmp_path, "dcgan", "g_loss").shape == (1, 40)
+    assert figures.lengths(found, {"it": chosen.DCGAN}) == "it: cpu scale, 40 of 100 epochs, 1 seed"
+    figures.dcgan_losses(found, tmp_path, tmp_path / "losses.png")
+
+
 def test_vae_epochs_are_set_beside_the_author_s_by_value(results, records):
     found = {(row["loss"], row["epoch"]): row for row in rows(results, "author_vae_epochs")}
     row = found["test_loss", "10"]

@@ -37,6 +37,11 @@ def variant(net: str, name: str) -> str:
     return "/".join((*net.split("/")[:2], name))
 
 
+def longer(net: str) -> str:
+    """The net's longer training."""
+    return variant(net, LONGER[net])
+
+
 def curve(record, results_dir, name: str) -> np.ndarray:
     """One loss by epoch, as the author printed it: the mean of what was logged at the author's moments of each epoch.
 
@@ -50,7 +55,7 @@ def curve(record, results_dir, name: str) -> np.ndarray:
 
 def trainings(records, net: str) -> list[Record]:
     """Records of a net and of its longer training, if there is one, from the shortest on."""
-    more = of_net(records, variant(net, LONGER[net])) if net in LONGER else []
+    more = of_net(records, longer(net)) if net in LONGER else []
     return sorted([*of_net(records, net), *more], key=lambda r: (epochs(r), r.seed))
 
 
@@ -58,6 +63,12 @@ def longest(records, net: str) -> list[Record]:
     """Records of a net by seed: of each seed the longest training."""
     found = {r.seed: r for r in trainings(records, net)}
     return [found[seed] for seed in sorted(found)]
+
+
+def furthest(records, net: str) -> list[Record]:
+    """Records of a net by seed: those trained for most epochs, so that a row or a curve over seeds has one length."""
+    found = trainings(records, net)
+    return [r for r in found if epochs(r) == epochs(found[-1])]
 
 
 def per_seed(records, nets) -> list[tuple[Record, ...]]:
@@ -114,8 +125,8 @@ def stand_in(records) -> str:
     return "; ".join(sorted(others | {r.stand_in for r in records if r.stand_in}))
 
 
-def best(records, net: str, of=longest) -> list[Record]:
-    """Records of a net by seed at the largest scale that has any; [] without records. of: `longest` or `of_net`."""
+def best(records, net: str, of=furthest) -> list[Record]:
+    """Records of a net at the largest scale that has any; [] without records. of: which, one of the functions above."""
     for scale in SCALES:
         found = of([r for r in records if r.scale == scale], net)
         if found:
