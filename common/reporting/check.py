@@ -13,7 +13,7 @@ from common.reporting.fingerprint import ROOT
 from common.reporting.pages import replace_overview, write_pages
 from common.reporting.records import Record, load, record_files
 from common.reporting.rooms import Room, Told, find_rooms, tell
-from common.reporting.verdicts import NOT_RUN
+from common.reporting.verdicts import NOT_RUN, WITHOUT_NUMBER
 
 COMPARED = (".md", ".csv")  # byte for byte; drawings may differ in the last pixel between Matplotlib versions
 
@@ -131,7 +131,7 @@ def _stale(told: Told) -> list[str]:
 
 
 def _unnamed(told: Told) -> list[str]:
-    measured = [row for row in told.rows if row.measurement is not None and row.verdict != NOT_RUN]
+    measured = [row for row in told.rows if row.measurement is not None and row.verdict not in WITHOUT_NUMBER]
     unnamed = [row.claim.claim_id for row in measured if not row.measurement.records]
     if not unnamed:
         return []

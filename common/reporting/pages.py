@@ -13,7 +13,7 @@ from common.reporting.files import write_atomic
 from common.reporting.records import Record
 from common.reporting.rooms import Row, Told
 from common.reporting.tables import Table, duration, escape, short, with_spread
-from common.reporting.verdicts import FAILS, NOT_RUN, QUOTED, VERDICTS
+from common.reporting.verdicts import FAILS, NOT_RUN, QUOTED, UNDECIDED, VERDICTS, WITHOUT_NUMBER
 
 BEGIN, END = "<!-- overview:begin -->", "<!-- overview:end -->"
 CLAIMS_COLUMNS = (
@@ -71,9 +71,10 @@ def overview_table(told: list[Told], link: str) -> Table:
 _LEGEND = """**holds**: the printed number lies within the measured mean ± max(tolerance, twice the spread over seeds);
 an order is separated; a sentence's rule is true for every seed. **holds in direction only**: measured on stand-in data
 or in a run of seconds, so only the direction counts. **not separated**: the seeds or the interval do not decide.
-**fails**: a finding; its reason stands beside it. **identity**: algebra, tested exactly. **quoted**: not ours to run,
-as literature, settings and opinions are. **not run**: the reason stands beside it. **stale**: the code changed after
-the run.
+**fails**: a finding; its reason stands beside it. **identity**: algebra, tested exactly. **undecided**: there are runs,
+and they do not decide it, being too short, of other sizes or too few; the reason has what they gave. **quoted**: not
+ours to run, as literature, settings and opinions are. **not run**: the reason stands beside it. **stale**: the code
+changed after the run.
 """
 
 
@@ -147,12 +148,12 @@ def _fails_section(told: Told) -> str:
 
 
 def _claims_section(told: Told, numbers: dict[str, int]) -> str:
-    """What was measured, then what the text quotes, then what was not run, by reason."""
+    """What was measured, then what the text quotes, then what is undecided and what was not run, by reason."""
     columns = ["claim", "printed", "measured ± spread", "n", "scale", "verdict", "reason", "command"]
     rows = []
     for row in told.rows:
         found = row.measurement
-        if row.verdict in (NOT_RUN, QUOTED):
+        if row.verdict in WITHOUT_NUMBER:
             continue
         used = sorted(numbers[command] for command in (collapse(found.commands) if found else ()))
         reason = "; ".join(part for part in (stale_text(row), row.reason) if part)
@@ -166,15 +167,17 @@ def _claims_section(told: Told, numbers: dict[str, int]) -> str:
     quoted = [[_name(row), " ".join(printed_text(row)).strip(), row.reason] for row in quoted]
     if quoted:
         text += "\n" + Table("Quoted by the text", ["claim", "printed", "from"], quoted).markdown("##")
+    return text + _by_reason(told, UNDECIDED) + _by_reason(told, NOT_RUN)
+
+
+def _by_reason(told: Told, verdict: str) -> str:
+    """The claims of a verdict that has no number, those of one reason together."""
     reasons = {}
     for row in told.rows:
-        if row.verdict == NOT_RUN:
+        if row.verdict == verdict:
             reasons.setdefault(row.reason or "no reason given", []).append(row)
-    if reasons:
-        text += "\n## Not run\n\n" + "".join(
-            f"- **{escape(reason)}**: {'; '.join(_name(row) for row in rows)}\n" for reason, rows in reasons.items()
-        )
-    return text
+    lines = [f"- **{escape(why)}**: {'; '.join(_name(row) for row in rows)}\n" for why, rows in reasons.items()]
+    return f"\n## {verdict.capitalize()}\n\n" + "".join(lines) if lines else ""
 
 
 def _name(row: Row) -> str:

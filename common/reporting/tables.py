@@ -63,7 +63,7 @@ def short(value: float, digits: int = 4) -> str:
 
 def with_spread(mean: float, spread: float) -> str:
     """ "33.85 ± 0.52": the spread with two significant digits, the mean to the same place."""
-    if not (math.isfinite(spread) and math.isfinite(mean)) or spread <= 0:
+    if not (math.isfinite(spread) and math.isfinite(mean)) or spread <= 1e-12 * abs(mean):  # equal but for rounding
         return short(mean)
     places = 1 - int(f"{spread:.1e}".partition("e")[2])  # of the rounded spread: 0.0999… counts as 0.10
     if places > 8 or abs(mean) >= 1e9:

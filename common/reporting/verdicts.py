@@ -1,6 +1,7 @@
 """From claim and measurement to verdict: pure functions, one per kind of claim.
 
-    level      printed within mean ± max(tolerance, 2 spread)            -> holds, else fails
+    level      printed within mean ± max(tolerance, 2 spread)            -> holds; within the measurement's interval
+                                                                            only -> not separated; else fails
     order      95 % interval of the difference on the printed side of 0  -> holds; on the other side -> fails;
                around 0, or one seed without a reason                    -> not separated
     statement  rule true for every seed and the whole interval           -> holds; for none -> fails;
@@ -10,6 +11,9 @@
 Data that are not the text's (stand-ins) and runs of seconds (scale smoke) never give "holds" for what the text says
 about its own data: the best they give is "holds in direction only". An exact measurement needs no long run, so smoke
 does not bind it; and smoke binds no statement on the text's own data.
+
+Without a number a claim is "undecided" if runs are there that do not decide it (too short, too few seeds, other sizes:
+the reason has what they gave), else "not run".
 """
 
 import math
@@ -20,8 +24,9 @@ from common.errors import UserError
 from common.reporting.claims import Claim, Measurement, parse_rule
 
 HOLDS, DIRECTION, NOT_SEPARATED = "holds", "holds in direction only", "not separated"
-FAILS, NOT_RUN, QUOTED, IDENTITY = "fails", "not run", "quoted", "identity"
-VERDICTS = (HOLDS, DIRECTION, NOT_SEPARATED, FAILS, IDENTITY, QUOTED, NOT_RUN)
+FAILS, IDENTITY, UNDECIDED, QUOTED, NOT_RUN = "fails", "identity", "undecided", "quoted", "not run"
+VERDICTS = (HOLDS, DIRECTION, NOT_SEPARATED, FAILS, IDENTITY, UNDECIDED, QUOTED, NOT_RUN)
+WITHOUT_NUMBER = (UNDECIDED, QUOTED, NOT_RUN)
 CONFIDENCE = 0.95
 
 
@@ -32,9 +37,11 @@ def verdict(claim: Claim, measurement: Measurement | None, not_run: str = "") ->
       UserError: the measurement has another unit than the claim.
     """
     if claim.kind == "quoted":
-        return QUOTED, not_run or "a literature row: the text quotes it, so it is not run"
+        why = measurement.reason if measurement else ""
+        return QUOTED, not_run or why or "a literature row: the text quotes it, so it is not run"
     if measurement is None or not (measurement.values or measurement.interval):
-        return NOT_RUN, not_run or (measurement.reason if measurement else "")
+        why = measurement.reason if measurement else ""
+        return (UNDECIDED, why) if why and not not_run else (NOT_RUN, not_run)
     if measurement.unit and claim.unit and measurement.unit != claim.unit:
         raise UserError(f"claim {claim.claim_id} is printed in {claim.unit} but measured in {measurement.unit}")
     word, why = _RULES[claim.kind](claim, measurement)
@@ -61,7 +68,11 @@ def _level(claim: Claim, found: Measurement) -> tuple[str, str]:
     off = 0.0 if off <= rounding else off
     source = "tolerance" if allowed == claim.tolerance else "twice the spread over seeds"
     compared = f"off by {off:.3g}, allowed {allowed:.3g} ({source})"
-    return (HOLDS if off <= allowed + rounding else FAILS), compared
+    if off <= allowed + rounding:
+        return HOLDS, compared
+    if found.interval is not None and found.interval[0] <= claim.printed_value <= found.interval[1]:
+        return NOT_SEPARATED, f"{compared}, but within [{found.interval[0]:.3g}, {found.interval[1]:.3g}]"
+    return FAILS, compared
 
 
 def _direction_of_level(claim: Claim, found: Measurement) -> tuple[str, str]:
