@@ -125,6 +125,8 @@ def settings(experiment: Experiment, model: str, seed: int, **key) -> Settings:
     scale, variant = FLAGS.scale, FLAGS.variant
     one_of("model", model, experiment.options)
     one_of("variant", variant, experiment.variants)
+    own = [name for name, changes in experiment.variants.items() if model in changes or not changes]
+    one_of(f"variant of {model}", variant, own)  # one that changes nothing in it would be filed under its name
     deltas = (experiment.options, experiment.scales.get(scale, {}), experiment.variants[variant])
     options = {}
     for delta in deltas:

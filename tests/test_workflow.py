@@ -102,7 +102,7 @@ def test_only_chooses_a_text_or_an_experiment_and_names_what_there_is():
 
 
 ASK_THE_SCRIPTS = """
-import importlib, os
+import importlib, json, os, pathlib
 from absl import flags
 from reproductions import grid
 from common import experiment
@@ -121,6 +121,10 @@ for name, runs in by_module.items():  # a child each: scripts define flags of th
         key = {k: int(v) for k, v in run.key.items()}
         settings = experiment.settings(module.EXPERIMENT, run.model, run.seed, **key)
         assert run.record == f"records/{settings.text}/{settings.experiment}/{settings.name}.json", run
+        committed = pathlib.Path(experiment.ROOT, "results", run.record)
+        if run.scale != "smoke" and committed.exists():
+            made_with = json.loads(committed.read_text())["settings"]["options"]
+            assert made_with == json.loads(json.dumps(settings.options)), run
         flags.FLAGS.unparse_flags()
     os._exit(0)
 assert not failed, failed
@@ -128,7 +132,8 @@ print(sum(map(len, by_module.values())))
 """
 
 
-def test_the_scripts_accept_every_run_and_give_its_record_the_same_name():
+def test_the_scripts_accept_every_run_and_committed_records_have_their_settings():
+    """Each record is where the workflow looks for it, and was made with the options that its script has today."""
     done = subprocess.run(
         [sys.executable, "-c", ASK_THE_SCRIPTS],
         env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},

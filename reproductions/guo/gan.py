@@ -117,9 +117,6 @@ def run(settings, images, work):
 
 def main():
     for model in FLAGS.model:
-        own = [name for name, changes in EXPERIMENT.variants.items() if model in changes or name == "as_described"]
-        if model in EXPERIMENT.options and FLAGS.variant in EXPERIMENT.variants:
-            experiment.one_of(f"variant of {model}", FLAGS.variant, own)
         for seed in experiment.seeds():
             experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed))
 

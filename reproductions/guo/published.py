@@ -33,7 +33,8 @@ def run(settings, images, work):
 
 def main():
     for model in flags.FLAGS.model:
-        experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, experiment.seeds()[0]))
+        for seed in experiment.seeds():
+            experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed))
 
 
 if __name__ == "__main__":
