@@ -92,7 +92,9 @@ def write(results, experiment, model, variant, seed, scale="cpu", epochs=20) -> 
     dataset = "anime_faces" if experiment == "faces" else "mnist"
     metrics = {name: value * (1 + 0.02 * rng.normal()) for name, value in METRICS[experiment].items()}
     metrics |= {
-        name: value for name, value in METRICS[experiment].items() if name.startswith(("param", "class", "dupl"))
+        name: value
+        for name, value in METRICS[experiment].items()
+        if name.startswith(("param", "class", "dupl", "frechet_test"))
     }
     kept = arrays(experiment, model, epochs, rng)
     if "frechet_curve" in kept:

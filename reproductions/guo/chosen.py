@@ -119,6 +119,17 @@ def shortened(records) -> str:
     return f"epochs: {lengths(records)}" if lengths(records) else ""
 
 
+def judges(records) -> str:
+    """That the records have several judges, or nothing.
+
+    A judge trained on another machine is another net, with features and Fréchet distances of its own: the two halves of
+    the test set are some per cent nearer to each other or farther apart.
+    """
+    halves = {r.metrics["frechet_test_halves"] for r in records if "frechet_test_halves" in r.metrics}
+    shown = " and ".join(f"{distance:.3g}" for distance in sorted(halves))
+    return f"{len(halves)} judges (Fréchet distance of the test set's halves {shown})" if len(halves) > 1 else ""
+
+
 def stand_in(records) -> str:
     """Why these data are not the author's: the set's own sentence, or that it is another set than MNIST."""
     others = {f"{r.data['name']}, not the author's" for r in records if not r.stand_in and r.data["name"] != "mnist"}

@@ -21,7 +21,7 @@ def formula(*metrics, function=max, text=None, **fields):
 def published(value, *runs, text="", undecided=""):
     """Measure of value(metrics of runs[0], ...) on the author's own material; text: see `values.shown`.
 
-    undecided: why the material cannot decide the claim; the number then stands in the reason of a "not run".
+    undecided: why the material cannot decide the claim; the number then stands in the reason.
     """
 
     def found(records) -> Measurement | None:

@@ -2,9 +2,9 @@
 
 A number that compares two runs is taken seed by seed. Collapse is counted over seeds, never judged on one run. A claim
 about a trained network needs the epochs of `chosen.ENOUGH`, a claim about the end of a training all of the author's;
-below them it is "not run", and what was measured stands in the reason; where some seeds have been trained long enough,
-the others are left out, all of them. Two things a short run can say: what its first epochs decide (`early`), and what
-has happened already and stays (`seen`: a collapse, a bound reached).
+below them it is "undecided", and what was measured stands in the reason. Where some seeds have been trained long
+enough, the others are left out, all of them. Two things a short run can say: what its first epochs decide (`early`),
+and what has happened already and stays (`seen`: a collapse, a bound reached).
 """
 
 import math
@@ -19,7 +19,7 @@ from reproductions.guo import chosen, values
 SEEDS = 3  # below that collapse is not counted
 SHARE = 0.6  # of the seeds: every claim that counts seeds has the rule ">= 0.6", two of three
 ACROSS = {
-    "evaluator": "one judge for all nets",
+    "evaluator": "one recipe of a judge for all nets",
     "binarisation": "grey pixels for all nets",
     "scale": "the dense GAN and the VAE have one length at both scales",
 }
@@ -28,7 +28,8 @@ ACROSS = {
 def made_of(records, numbers, text="", **fields) -> Measurement | None:
     """A measurement whose numbers rest on several records each."""
     used = list({r.name + r.experiment: r for r in records}.values())
-    reason = "; ".join(part for part in (fields.pop("reason", ""), chosen.shortened(used)) if part)
+    parts = (fields.pop("reason", ""), chosen.shortened(used), chosen.judges(used))
+    reason = "; ".join(part for part in parts if part)
     return measure(
         used, numbers, text=text, stand_in=chosen.stand_in(used), reason=reason, across=across(used), **fields
     )
@@ -54,7 +55,7 @@ def shows(seen, group) -> bool:
 
 
 def too_short(records, short, found: str) -> Measurement:
-    """ "not run", with what was found all the same."""
+    """ "undecided", with what was found all the same."""
     needs = " and ".join(f"{count} of {run}" for run, count in sorted(short.items()))
     return Measurement(reason=f"measured {found} after {chosen.lengths(records)} epochs; decided from {needs} on")
 
@@ -100,7 +101,7 @@ def gap(name, first, second, digits=3, **fields):
 
 
 def counted(test, *nets, text="K {0[classes]:.0f}, H {0[label_entropy_nats]:.2f}", seen=None):
-    """Share of seeds at which test(metrics, ...) holds; below SEEDS seeds "not run", but the numbers are shown.
+    """Share of seeds at which test(metrics, ...) holds; below SEEDS seeds "undecided", but the numbers are shown.
 
     A seed whose runs are too short counts if it `shows` what is `seen`, else it is open. The share is given where the
     open seeds cannot move it across SHARE: the smallest possible one above it, the largest one below.
@@ -127,7 +128,7 @@ def counted(test, *nets, text="K {0[classes]:.0f}, H {0[label_entropy_nats]:.2f}
 
 
 def raced(net, rival):
-    """Share of seeds at which the first net is the faster one; "not run" where two share no epoch with a distance."""
+    """Share of seeds at which the first net is the faster one; "undecided" where two share no epoch with a distance."""
     measured = counted(values.faster, net, rival, text=values.race_shown)
 
     def found(records) -> Measurement | None:

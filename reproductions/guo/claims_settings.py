@@ -1,6 +1,6 @@
-"""The printed settings, H-...: what the runs of the author's code here were made with, as their records say.
+"""The printed settings, H-...: quoted, with what the runs of the author's code here were given, as their records say.
 
-Settings that are no option of a run are quoted, with where they are to be found here.
+Settings that are no option of a run are quoted with where they are to be found here.
 """
 
 from common.reporting.claims import Measurement, measure
@@ -9,14 +9,15 @@ from reproductions.guo.chosen import CVAE, DCGAN, FACES, GAN, RADFORD, VAE
 from reproductions.guo.claims_exact import formula
 
 
-def of_first(net, value):
+def of_first(net, value, note=""):
     """Measure of value(record) on the first record of a net; smoke changes settings on purpose, so it is left out."""
 
     def found(records) -> Measurement | None:
-        return measure(
-            [r for r in chosen.of_net(records, net) if r.scale != "smoke"][:1], value, stand_in="", exact=True,
-            reason="a setting of the author's code, as our run was given it: no result",
-        )  # fmt: skip
+        runs = [r for r in chosen.of_net(records, net) if r.scale != "smoke"][:1]
+        if not runs:
+            return None
+        reason = f"a setting, not a result; our {runs[0].settings['variant']} has {value(runs[0]):,.6g}{note}"
+        return measure(runs, value, stand_in="", exact=True, reason=reason)
 
     return found
 
@@ -27,13 +28,8 @@ def option(net, name):
 
 
 def length(net):
-    """Measure of the epochs of a net; a shortened scale differs on purpose and decides nothing."""
-
-    def found(records) -> Measurement | None:
-        short = chosen.lengths(chosen.of_net(records, net))
-        return Measurement(reason=f"measured {short} epochs at this scale") if short else option(net, "epochs")(records)
-
-    return found
+    """Measure of the epochs of a net at its largest scale."""
+    return of_first(net, chosen.epochs)
 
 
 NETS = {"gan": GAN, "dcgan_mnist": DCGAN, "dcgan_anime": FACES, "vae": VAE, "cvaegan": CVAE}
@@ -51,7 +47,9 @@ MEASURES = {
 }
 MEASURES |= {f"H-{run}-{printed}": length(NETS[run]) for run, printed in LENGTHS.items()}
 MEASURES |= {
-    "H-cvaegan-iterations_per_epoch": of_first(CVAE, lambda r: r.steps / chosen.epochs(r)),
+    "H-cvaegan-iterations_per_epoch": of_first(
+        CVAE, lambda r: r.steps / chosen.epochs(r), "; the author's last batch holds the 96 left over, ours are full"
+    ),
     "H-dcgan-described-out": formula("c38_last_side_faces"),
     "H-dcgan-described-z": option(RADFORD, "latent"),
     "H-gan-k": option(GAN, "d_steps"),

@@ -35,7 +35,8 @@ def origin(records, runs) -> str:
     for run in runs:
         found = best(records, NETS[run])
         if found:
-            parts.append(f"{run}: {found[0].scale} scale, {found[0].data['name']}, {len(found)} seeds")
+            seeds = f"{len(found)} seed{'s' * (len(found) > 1)}"
+            parts.append(f"{run}: {found[0].scale} scale, {found[0].data['name']}, {seeds}")
     return "Ours: " + "; ".join(parts) + "."
 
 
