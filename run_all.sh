@@ -24,7 +24,7 @@ usage() {
   --cores=N                   cores to use at once (all)
   --data_dir=DIR              folder with the data sets (or the environment variable REPRO_DATA)
   --resume                    is the default: finished runs are not repeated
-  -n                          run: show what would run, and stop
+  -n, --dry-run               run: show what would run, and stop
 
 Environment variables: PYTHON, the interpreter to set up with; REPRO_VENV, another place for the environment than .venv;
 REPRO_DATA, as --data_dir; REPRO_CACHE, where prepared data are kept (runs/data); REPRO_OFFLINE=1, never download data.

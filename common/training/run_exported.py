@@ -4,8 +4,8 @@
 
 FOLDER is what `python -m common.training.export write` made; it holds this file too, and is all that has to travel.
 A call goes on where the last one stopped, saves its state as it goes, and ends when the training is done or its
-seconds are over: exit code 0 if it is done, 3 if there is more to do, 2 if the folder is damaged. `export read` takes
-it back into Keras.
+seconds are over: exit code 0 if it is done, 3 if there is more to do, 2 if the folder is damaged, 1 if a loss is not
+finite. `export read` takes it back into Keras.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def run(folder, seconds=float("inf"), save_every=60.0):
             log += [[*row, (now - before) / len(values)] for row in values.tolist()]
             waiting, before = [], now
             if not np.isfinite(values).all():
-                sys.exit(f"a loss is not finite in one of the steps before {done}; the last saved state is kept")
+                sys.exit(f"error: a loss is not finite in one of the steps before {done}; the last saved state is kept")
             if to_keep or now - last_saved > save_every:
                 save(folder, meta, inputs, done, log)
                 last_saved = before = time.monotonic()

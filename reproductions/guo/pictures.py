@@ -85,7 +85,8 @@ def dcgan_samples(nets, results_dir, path):
 
 def faces(record, arrays, path):
     """F6: 64 real faces beside 64 generated ones from fixed noise."""
-    grids = [(name, image_grid(arrays[key][:64], 8)) for name, key in (("real", "real"), ("generated", "grid_q4"))]
+    last = f"grid_q{len(arrays['grid_epochs'])}"
+    grids = [(name, image_grid(arrays[key][:64], 8)) for name, key in (("real", "real"), ("generated", last))]
     caption = f"Fig. F6: real and generated faces ({origin(record)}; {record.stand_in or record.data['name']})."
     panels((8, 4.4), grids, 1, path, caption)
 
