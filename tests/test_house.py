@@ -20,6 +20,17 @@ def imported(path):
             yield from ((node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
 
 
+def test_imports_are_absolute():
+    """The tests below read whole names; `from ..other import x` would have none."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert not found, "relative imports: " + ", ".join(found)
+
+
 def name(path):
     return str(path.relative_to(ROOT))
 

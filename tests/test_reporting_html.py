@@ -70,8 +70,8 @@ const turned = () => new Promise((done) => addEventListener("hashchange", () => 
 ADDRESSES = {
     "verdict=fails&text=toy": ["t2"],
     "text=toy&words=aupr%20DIGIT": ["t1", "t2"],
-    "text=toy&sort=printed&direction=descending": ["f1", "q1", "t1", "t2", "n1", "o1", "s1", "i1"],
-    "text=toy&sort=verdict": ["t1", "o1", "f1", "s1", "t2", "i1", "q1", "n1"],
+    "text=toy&sort=printed&direction=descending": ["f1", "q1", "t1", "t2", "u1", "n1", "o1", "s1", "i1"],
+    "text=toy&sort=verdict": ["t1", "o1", "f1", "s1", "t2", "i1", "u1", "q1", "n1"],
 }
 
 
@@ -102,7 +102,7 @@ def test_words_of_a_text_are_escaped(report):
 
 def test_table_says_what_it_is(report):
     page = report.read_text()
-    assert "<caption>" in page and page.count('<th scope="row"') == 16
+    assert "<caption>" in page and page.count('<th scope="row"') == 18
     assert page.count('<th scope="col" data-key=') == 7
     for control in re.findall(r"<(?:select|input)[^>]*>", page):
         assert f"<label>{page.split(control)[0].rsplit('<label>')[-1]}{control}" in page
@@ -111,21 +111,21 @@ def test_table_says_what_it_is(report):
 
 @needs_browser
 def test_browser_shows_all_claims_in_the_texts_order(seen):
-    assert seen[""]["shown"] == ["t1", "t2", "o1", "s1", "f1", "i1", "q1", "n1"] * 2
-    assert seen[""]["output"] == "16 of 16 claims" and set(seen[""]["sorts"].values()) == {"none"}
+    assert seen[""]["shown"] == ["t1", "t2", "o1", "s1", "f1", "i1", "q1", "u1", "n1"] * 2
+    assert seen[""]["output"] == "18 of 18 claims" and set(seen[""]["sorts"].values()) == {"none"}
 
 
 @needs_browser
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_browser_filters_and_sorts_by_address(seen, address):
     assert seen[address]["shown"] == ADDRESSES[address]
-    assert seen[address]["output"] == f"{len(ADDRESSES[address])} of 16 claims"
+    assert seen[address]["output"] == f"{len(ADDRESSES[address])} of 18 claims"
 
 
 @needs_browser
 def test_browser_sorts_by_button_and_remembers(seen):
     """Two presses of a head turn the order; empty cells stay last; the focus stays; the address keeps the view."""
-    assert seen["pressed"]["shown"] == ["f1", "t1", "t2", "o1", "s1", "i1", "q1", "n1"]
+    assert seen["pressed"]["shown"] == ["f1", "t1", "t2", "o1", "s1", "i1", "q1", "u1", "n1"]
     assert seen["pressed"]["sorts"]["measured"] == "descending" and seen["pressed"]["sorts"]["verdict"] == "none"
     assert seen["pressed"]["hash"] == "#text=toy&words=TOY&sort=measured&direction=descending"
     assert seen["focus"]

@@ -50,7 +50,7 @@ def test_claims_are_judged_from_the_largest_scale(place):
     (toy,) = told(place)
     assert {row.claim.claim_id: row.verdict for row in toy.rows} == {
         "t1": "holds", "t2": "fails", "o1": "holds", "s1": "not separated", "f1": "holds in direction only",
-        "i1": "identity", "q1": "quoted", "n1": "not run",
+        "i1": "identity", "u1": "undecided", "q1": "quoted", "n1": "not run",
     }  # fmt: skip
     assert toy.room.title == "A toy text"
 
@@ -68,18 +68,19 @@ def test_the_same_records_give_the_same_bytes(place):
 def test_page_says_counts_first_then_claims_cost_and_limits(place):
     run(place, "tables")
     page = (place / "results/toy/README.md").read_text()
-    assert page.splitlines()[2].startswith("8 claims: holds 2 · holds in direction only 1 · not separated 1 · fails 1")
+    assert page.splitlines()[2].startswith("9 claims: holds 2 · holds in direction only 1 · not separated 1 · fails 1")
     assert "| 40.20 percent | 40.20 ± 0.10 | 3 | cpu | holds | off by 0," in page
     assert "| yes | 5.0 ± 1.0 percent | 3 |" in page
     assert "VAE above GAN \\| by mean" in page and "<script>" not in page
     assert re.search(r"^- \*\*.*needs the full CelebA.*\*\*: n1: ", page, re.MULTILINE) and "| n1: " not in page
+    assert "- **measured 9.5 after 20 steps; decided from 100 on**: u1: 10000 faces (Table 3)\n" in page
     assert "10,000 faces at half size: 1 claim" in page and "scale cpu" in page
     assert (
         "for seed in 1 2 3; do python reproductions/toy/ood.py --scale=cpu --dataset=mnist --seed=$seed; done" in page
     )
     assert "Some CPU, 2 cores, 8 GB" in page and "All 5 runs together: 8 min." in page
     assert "![Four squares &amp; more](figures/grid.png)" in page and "[Time of each run](time.md)" in page
-    sections = ("What fails", "Claims", "Quoted", "Not run", "Tables", "Figures", "Cost", "Commands")
+    sections = ("What fails", "Claims", "Quoted", "Undecided", "Not run", "Tables", "Figures", "Cost", "Commands")
     order = [page.index(f"## {name}") for name in sections]
     assert order == sorted(order)
 
@@ -104,7 +105,7 @@ def test_claims_csv_keeps_full_numbers(place):
 def test_overview_and_readme(place):
     run(place, "tables")
     overview = (place / "results/README.md").read_text()
-    row = "| [A toy text](toy/README.md) | 8 | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 8 min | Some CPU, 2 cores, 8 GB | 0 |"
+    row = "| [A toy text](toy/README.md) | 9 | 2 | 1 | 1 | 1 | 1 | 1 | 1 | 1 | 8 min | Some CPU, 2 cores, 8 GB | 0 |"
     assert row in overview
     readme = place / "README.md"
     readme.write_text(f"before\n{BEGIN}\nof yesterday\n{END}\nafter\n")
@@ -127,6 +128,17 @@ def test_check_is_content_after_tables(place, capsys):
     out = capsys.readouterr().out
     assert "name no records, so nothing was compared: i1" in out and out.endswith("0 failures, 1 warning\n")
     assert tree(place) == before
+
+
+def test_tables_deletes_nothing_and_fails_in_one_line(place, capsys):
+    """What no room writes stays, as a person may have put it there: the check names it."""
+    run(place, "tables")
+    (place / "results/toy/old.csv").write_text("a\n1\n")
+    assert run(place, "tables") == 0 and (place / "results/toy/old.csv").exists()
+    edit(place / "rooms/toy/tables.py", "record.seconds", 'record.metrics["area"]')
+    capsys.readouterr()
+    assert run(place, "tables") == 2
+    assert capsys.readouterr().err == "error: toy: its tables failed with KeyError: 'area'\n"
 
 
 def edit(path: Path, old: str, new: str):
@@ -155,6 +167,12 @@ BREAKS = {
     "pixels": (lambda p: edit(p / f"results/records/toy/ood/{NAME}.json", '"name": "mnist"',
                               '"fingerprint": "0", "name": "mnist"'), "'mnist' have different pixels"),
     "deleted": (lambda p: (p / "results/toy/claims.csv").unlink(), "claims.csv is not what"),
+    "left over": (lambda p: (p / "results/toy/figures/old.png").write_bytes(b"x"),
+                  "toy/figures/old.png is written by nothing; delete it"),
+    "no more": (lambda p: edit(p / "rooms/toy/tables.py", 'toy" / "time"', 'toy" / "times"'),
+                "toy/time.md is written by nothing; delete it"),
+    "tables": (lambda p: edit(p / "rooms/toy/tables.py", "record.seconds", 'record.metrics["area"]'),
+               "toy: its tables failed with KeyError: 'area'"),
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from common.reporting.verdicts import (
     NOT_RUN,
     NOT_SEPARATED,
     QUOTED,
+    UNDECIDED,
     t_interval,
     verdict,
 )
@@ -51,6 +52,14 @@ STATEMENT = claim("statement", rule="> 0.6")
         (LEVEL, (11.9, 12.1), {}, FAILS),
         (LEVEL, (12, 14), {}, FAILS),  # off by 3, allowed 2.83: the larger of the two, not their sum
         (LEVEL, (10, math.nan), {}, FAILS),
+        # level outside the tolerance: the measurement's own interval does not decide against a number in it
+        (LEVEL, (12,), {"interval": (9.5, 12.5)}, NOT_SEPARATED),
+        (LEVEL, (12,), {"interval": (10, 12.5)}, NOT_SEPARATED),
+        (LEVEL, (8,), {"interval": (7, 10)}, NOT_SEPARATED),
+        (LEVEL, (12,), {"interval": (10.1, 12.5)}, FAILS),
+        (LEVEL, (8,), {"interval": (7, 9.9)}, FAILS),
+        (LEVEL, (10.9,), {"interval": (10.8, 11)}, HOLDS),  # within the tolerance, whatever the interval
+        (LEVEL, (12,), {"interval": (9.5, math.inf)}, FAILS),
         (claim("level", printed="0.3", tolerance=0.0), (0.1 + 0.2,), {}, HOLDS),  # rounding does not decide
         (claim("level", printed="~1,000 %"), (1000,), {}, HOLDS),
         # level on stand-in data or at smoke scale: never "holds"
@@ -104,6 +113,9 @@ STATEMENT = claim("statement", rule="> 0.6")
         # nothing measured
         (claim("quoted", printed="<=80.97"), (), {}, QUOTED),
         (LEVEL, (), {}, NOT_RUN),
+        (LEVEL, (), {"reason": "too short"}, UNDECIDED),
+        (ORDER, (), {"reason": "too short"}, UNDECIDED),
+        (LEVEL, (), {"text": "12 after 3,000 iterations"}, NOT_RUN),  # without a reason nothing was said
     ],
 )
 def test_every_branch(a_claim, values, fields, expected):
@@ -113,16 +125,17 @@ def test_every_branch(a_claim, values, fields, expected):
 
 def test_reasons_are_said():
     assert verdict(LEVEL, None, "needs 200,000 faces") == (NOT_RUN, "needs 200,000 faces")
-    assert verdict(LEVEL, Measurement(reason="killed")) == (NOT_RUN, "killed")
+    assert verdict(LEVEL, None) == (NOT_RUN, "")
+    assert verdict(LEVEL, Measurement(reason="measured 12; too short")) == (UNDECIDED, "measured 12; too short")
+    assert verdict(LEVEL, Measurement(reason="too short"), "needs 200,000 faces") == (NOT_RUN, "needs 200,000 faces")
+    compared = "off by 2, allowed 1 (tolerance)"
+    assert verdict(LEVEL, Measurement((12.0,), interval=(9.5, 13)))[1] == f"{compared}, but within [9.5, 13]"
+    assert verdict(LEVEL, Measurement((12.0,), interval=(11, 13)))[1] == compared
     reason = verdict(LEVEL, Measurement((12.5,), reason="one tenth of the steps"))[1]
     assert reason == "off by 2.5, allowed 1 (tolerance); one tenth of the steps"
     assert "half size" in verdict(ORDER, Measurement((1.0, 1.1), stand_in="half size"))[1]
     assert "no training" in verdict(ORDER, Measurement((1.0,), interval=(1, 2), one_seed_reason="no training"))[1]
     assert "on purpose" in verdict(LEVEL, Measurement((10.0,), across={"evaluator": "on purpose"}))[1]
-
-
-def test_stale_keeps_its_verdict():
-    assert verdict(LEVEL, Measurement((10.0,), stale=True)) == verdict(LEVEL, Measurement((10.0,)))
 
 
 def test_units_must_agree():

@@ -7,7 +7,8 @@ import sys
 import pytest
 from checkout import ROOT, copy, edit
 
-from common.reporting.records import is_stale, load
+from common.reporting import restamp as restamping
+from common.reporting.records import Record, is_stale, load
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "REPRO_DATA"}
 SCRIPT = "reproductions/doersch/distances.py"
@@ -76,6 +77,48 @@ def test_restamp_refuses_other_numbers(repository):
     said = restamp(repository, "HEAD", code=1)
     assert f"not equal at smoke scale: {metric}" in said and "0 records stamped anew, 1 left stale" in said
     assert path.read_bytes() == before
+
+
+def layers(depth, **options):
+    settings = {"model": "pixelvae", "variant": "as_described", "seed": 1, "key": {"layers": depth}, "options": options}
+    return Record("ahmed_ch2", "layers", f"layers{depth}", settings, {})
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (layers(0), layers(1), False),  # no gated block
+        (layers(4), layers(64), True),
+        (layers(2), layers(16), False),  # latents.py draws a plane for two latents only
+        (layers(4, width=16, warm_up=300), layers(4, width=32, warm_up=30), True),
+        (layers(4, warm_up=300), layers(4, warm_up=0), False),
+        (layers(4, average=0.0), layers(4, average=0.99), False),
+        (layers(4, drawn=[]), layers(4, drawn=[6, 12]), False),
+        (layers(4, decay=True), layers(4, decay=False), False),
+        (layers(4, precision="float32"), layers(4, precision="bfloat16"), False),
+        (layers(4, binarisation="fixed"), layers(4), True),
+    ],
+)
+def test_a_kind_of_run_is_what_decides_which_lines_run(monkeypatch, tmp_path, one, other, same):
+    """All records are fresh at the old commit and stale now."""
+    monkeypatch.setattr(restamping, "changed_modules", lambda script, code, root: root == ROOT)
+    kinds, unknown = restamping.stale_kinds([one, other], tmp_path, ROOT)
+    assert not unknown and [len(records) for records in kinds.values()] == ([2] if same else [1, 1])
+
+
+def test_a_smoke_run_takes_zeros_from_the_record(monkeypatch, tmp_path):
+    """Where smoke's own number and the record's differ in being zero, and nowhere else."""
+    smokes, asked = {"epochs": 1, "warm_up": 10, "drawn": [], "states": 2}, []
+
+    def smoke_run(record, numbers, tree, work):
+        asked.append(numbers)
+        return layers(0, **smokes | numbers)
+
+    monkeypatch.setattr(restamping, "smoke_run", smoke_run)
+    found = restamping.outcome(layers(0, epochs=100, warm_up=0, drawn=[6, 12], since=0), ROOT, tmp_path)
+    assert asked == [{}, {"warm_up": 0, "drawn": [6, 12]}]
+    assert found.settings["options"] == {"epochs": 1, "warm_up": 0, "drawn": [6, 12], "states": 2}
+    assert restamping.outcome(layers(0, epochs=100), ROOT, tmp_path).settings["options"] == smokes and len(asked) == 3
 
 
 def test_restamp_unknown_revision(repository):

@@ -1,7 +1,6 @@
 """The checker: is what stands in a results folder still what the records say?"""
 
 import hashlib
-import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -24,9 +23,9 @@ def check(
     """(failures, warnings), each a readable line.
 
     Failures: a record that does not load, a file that is missing or has another SHA-256, a claim with neither verdict
-    nor reason, a measure that fails or mixes binarisation, split, evaluator or scale, a table that regenerates
-    differently, records of one data set with different pixels. Warnings: stale rows, records of no room, claims whose
-    measurement names no records, changed drawings.
+    nor reason, a measure that fails or mixes binarisation, split, evaluator or scale, a table that fails or regenerates
+    differently, a table or drawing that no room writes any more, records of one data set with different pixels.
+    Warnings: stale rows, records of no room, claims whose measurement names no records, changed drawings.
     """
     results_dir = Path(results_dir)
     failures, warnings, records = [], [], []
@@ -139,29 +138,31 @@ def _unnamed(told: Told) -> list[str]:
 
 
 def _regenerated(told: list[Told], results_dir: Path) -> tuple[list[str], list[str]]:
-    """Write all pages again into a copy, and compare."""
+    """Write all pages again where there are only records and scores, and compare; (failures, warnings)."""
+    names = sorted(each.room.name for each in told)
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "results"
-        copy.mkdir()
-        names = {each.room.name for each in told}
+        fresh = Path(folder) / "results"
+        fresh.mkdir()
         for path in sorted(results_dir.iterdir()) if results_dir.is_dir() else ():
-            if path.name in names:
-                shutil.copytree(path, copy / path.name)
-            elif path.is_dir():  # records and scores: read, never written
-                (copy / path.name).symlink_to(path.resolve(), target_is_directory=True)
+            if path.is_dir() and path.name not in names:  # records and scores: read, never written
+                (fresh / path.name).symlink_to(path.resolve(), target_is_directory=True)
         try:
-            write_pages(told, copy)
+            write_pages(told, fresh)
         except UserError as error:
             return [str(error)], []
-        fresh = [copy / "README.md", *(path for name in sorted(names) for path in sorted((copy / name).rglob("*")))]
-        changed = [
-            path for path in fresh if path.is_file() and _digest(path) != _digest(results_dir / path.relative_to(copy))
-        ]
-        shown = [path.relative_to(copy).as_posix() for path in changed]
+        written = _files(fresh, names)
+        changed = [name for name in written if _digest(fresh / name) != _digest(results_dir / name)]
     advice = "write it again, ./run_all.sh tables"
-    differing = [f"{name} is not what the records give: {advice}" for name in shown if name.endswith(COMPARED)]
-    drawings = [f"{name} is drawn differently now" for name in shown if not name.endswith(COMPARED)]
-    return differing, drawings
+    failures = [f"{name} is not what the records give: {advice}" for name in changed if name.endswith(COMPARED)]
+    left_over = [name for name in _files(results_dir, names) if name not in written]
+    failures += [f"{results_dir / name} is written by nothing; delete it" for name in left_over]
+    return failures, [f"{name} is drawn differently now" for name in changed if not name.endswith(COMPARED)]
+
+
+def _files(results_dir: Path, texts: list[str]) -> list[str]:
+    """The overview and all files of the texts' pages, tables and figures, sorted, relative to the results folder."""
+    found = [results_dir / "README.md", *(path for text in texts for path in (results_dir / text).rglob("*"))]
+    return sorted(path.relative_to(results_dir).as_posix() for path in found if path.is_file())
 
 
 def _readme(told: list[Told], readme: Path) -> list[str]:

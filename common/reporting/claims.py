@@ -164,7 +164,7 @@ class Measurement:
       stand_in: "" or one sentence why the data are not the text's.   scale: smoke, cpu or paper.
       one_seed_reason: why one seed is enough here.   reason: why it fails, is short, or differs.
       commands: lines that repeat the runs.   binarisation: of the data.
-      stale: the code changed since.   exact: deterministic, no spread between seeds.
+      exact: deterministic, no spread between seeds.
       records: the records used; `across`: {field: why} for fields in which they differ on purpose.
     """
 
@@ -178,7 +178,6 @@ class Measurement:
     reason: str = ""
     commands: tuple[str, ...] = ()
     binarisation: str = ""
-    stale: bool = False
     exact: bool = False
     records: tuple[Record, ...] = ()
     across: dict[str, str] = field(default_factory=dict)

@@ -20,7 +20,6 @@ from common.errors import UserError
 from common.reporting.files import write_atomic
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-PAGE_WIDTH = 800  # pixels
 STYLE = {
     "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
     "axes.grid": True,

@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.reporting.figures import caption_of
 from common.reporting.files import write_atomic
 from common.reporting.records import Record
-from common.reporting.rooms import Row, Told
+from common.reporting.rooms import FAULTS, Row, Told
 from common.reporting.tables import Table, duration, escape, short, with_spread
 from common.reporting.verdicts import FAILS, NOT_RUN, QUOTED, UNDECIDED, VERDICTS, WITHOUT_NUMBER
 
@@ -23,16 +23,28 @@ CLAIMS_COLUMNS = (
 
 
 def write_pages(told: list[Told], results_dir: str | Path) -> None:
-    """Write the rooms' own tables, then `<text>/claims.csv`, `<text>/README.md` and the overview `README.md`."""
+    """Write the rooms' own tables, then `<text>/claims.csv`, `<text>/README.md` and the overview `README.md`.
+
+    Raises:
+      UserError: a room's tables fail on its records.
+    """
     results_dir = Path(results_dir)
     for each in told:
-        if each.room.make_tables is not None:
-            each.room.make_tables(each.records, results_dir)
+        _make_tables(each, results_dir)
         folder = results_dir / each.room.name
         write_atomic(folder / "claims.csv", claims_table(each).csv())
         write_atomic(folder / "README.md", text_page(each, folder))
     overview = overview_table(told, link="{name}/README.md").markdown("#")
     write_atomic(results_dir / "README.md", f"{overview}\n{_LEGEND}")
+
+
+def _make_tables(told: Told, results_dir: Path) -> None:
+    if told.room.make_tables is None:
+        return
+    try:
+        told.room.make_tables(told.records, results_dir)
+    except FAULTS as error:
+        raise UserError(f"{told.room.name}: its tables failed with {type(error).__name__}: {error}") from error
 
 
 def replace_overview(readme: str, told: list[Told], link: str = "results/{name}/README.md") -> str:

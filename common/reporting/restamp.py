@@ -3,17 +3,19 @@
     python -m common.reporting.restamp REVISION --because "the judge's helper stands once" [--results DIR] [--dry_run]
 
 Any edit of code that a run reaches makes its records stale, a helper's new name too. Hours of training need not be
-repeated for that if the edit provably changes nothing. REVISION is a commit whose code made the records. For each kind
-of run (script, model, variant, and options that are names or switches, such as precision) one run at smoke scale is
-made with the code of REVISION and one with the code of today. If steps, metrics and arrays are equal to the last bit,
-the kind's records get today's fingerprint and a note that says all this; otherwise they stay stale and the exit code
-is 1. Times are not compared; a ratio of times is, so records with one are made anew. Only records that were fresh at
-REVISION are touched.
+repeated for that if the edit provably changes nothing. REVISION is a commit whose code made the records. A kind of run
+is all that decides which lines run: script, model, variant; the key (0 layers build no gated block, only 2 latents have
+a plane, so a number counts as itself up to 2); options that are names or switches, such as precision; and of every
+other option whether it is zero or empty, such as no warm-up. For each kind one run at smoke scale is made with the code
+of REVISION and one with the code of today. If steps, metrics and arrays are equal to the last bit, the kind's records
+get today's fingerprint and a note that says all this; otherwise they stay stale and the exit code is 1. Times are not
+compared; a ratio of times is, so records with one are made anew. Only records that were fresh at REVISION are touched.
+
+Not seen: lines that only other numbers reach, such as more draws than smoke has. If they are edited, run again.
 """
 
 import argparse
 import io
-import json
 import os
 import subprocess
 import sys
@@ -104,27 +106,47 @@ def stale_kinds(records: list[Record], old: Path, root: Path) -> tuple[dict[tupl
         if changed_modules(old / script, record.code, old):
             unknown.append(record)
             continue
-        names = ("model", "variant")
-        kind = (str(script), *(record.settings[name] for name in names), json.dumps(switches(record), sort_keys=True))
-        kinds.setdefault(kind, []).append(record)
+        kinds.setdefault(kind(record), []).append(record)
     return kinds, unknown
 
 
+def kind(record: Record) -> tuple:
+    """What decides which lines of the code run: equal for two records of one kind."""
+    settings, words = record.settings, switches(record)
+    key = {name: value if isinstance(value, str) else min(value, 3) for name, value in settings.get("key", {}).items()}
+    zeros = sorted(name for name, value in settings["options"].items() if not value and value is not False)
+    parts = (tuple(sorted(part.items())) for part in (key, words))
+    return (record.text, record.experiment, settings["model"], settings["variant"], *parts, *zeros)
+
+
 def switches(record: Record) -> dict:
-    """The options that are no numbers: what decides which lines of the code run."""
+    """The options that are names or switches. A run at smoke scale takes them from the record."""
     found = {name: value for name, value in record.settings["options"].items() if isinstance(value, bool | str)}
     return {name: value for name, value in found.items() if (name, value) != OF_BINARY_DATA}
 
 
 def outcome(record: Record, tree: Path, work: Path) -> Record:
-    """What `record`'s run gives at smoke scale with the code of `tree`. Raises UserError if it fails."""
-    results = work / f"results-{tree.name}-{record.text}-{record.experiment}-{record.name}"
-    settings = record.settings
+    """What `record`'s run gives at smoke scale with the code of `tree`; the numbers are smoke's own.
+
+    But where one of them is zero (or a list empty) and the record's is not, or the other way round, other lines would
+    run: then the run is made again with the record's. Raises UserError if a run fails.
+    """
+    found, wanted = smoke_run(record, {}, tree, work), record.settings["options"]
+    own = {name: value for name, value in found.settings["options"].items() if name in wanted}
+    other = {name: wanted[name] for name, value in own.items() if bool(value) != bool(wanted[name])}
+    return smoke_run(record, other, tree, work) if other else found
+
+
+def smoke_run(record: Record, numbers: dict, tree: Path, work: Path) -> Record:
+    """The record of `record`'s run at smoke scale with the code of `tree`, but for its switches and `numbers`."""
+    settings, results = record.settings, Path(tempfile.mkdtemp(prefix="results-", dir=work))
+    tuples = {name: tuple(value) for name, value in numbers.items() if isinstance(value, list)}  # as scripts have them
+    changes = switches(record) | numbers | tuples
     command = [
         sys.executable, f"reproductions/{record.text}/{record.experiment}.py", "--scale=smoke",
         f"--model={settings['model']}", f"--variant={settings['variant']}", f"--seed={settings['seed']}",
         *(f"--{name}={value}" for name, value in settings.get("key", {}).items()),
-        *(f"--set={name}={value}" for name, value in switches(record).items()),
+        *(f"--set={name}={value}" for name, value in changes.items()),
         f"--results_dir={results}", f"--work_dir={work}/work-{tree.name}",  # one judge for all kinds
     ]  # fmt: skip
     environment = os.environ | {"PYTHONPATH": str(tree)}

@@ -13,7 +13,7 @@ A room's name is its text's name in the records.
 import importlib
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from common.errors import UserError
@@ -24,6 +24,8 @@ from common.reporting.verdicts import NOT_RUN, verdict
 
 ROOMS = ROOT / "reproductions"
 SCALES = ("paper", "cpu", "smoke")
+# What a room's measure or table raises on a record that lacks what it reads, or holds a number it cannot take.
+FAULTS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -124,8 +126,6 @@ def _row(room: Room, claim: Claim, records: list[Record], root: str | Path) -> R
     if word == NOT_RUN and not reason and claim.claim_id in room.measures:
         reason = "no records yet"
     stale = sorted({module for record in (found.records if found else ()) for module in is_stale(record, root)})
-    if stale:
-        found = replace(found, stale=True)
     return Row(claim, found, word, reason, tuple(stale))
 
 
@@ -143,7 +143,7 @@ def best_measurement(measure: Callable | None, records: list[Record], whole: Cal
         chosen = [r for r in records if r.scale == scale or (scale == "paper" and whole is not None and whole(r))]
         try:
             found = measure(chosen) if chosen else None
-        except (ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
+        except FAULTS as error:
             raise UserError(f"its measure failed with {type(error).__name__}: {error}") from error
         if found is not None and (found.values or found.interval):
             return found

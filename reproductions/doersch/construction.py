@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from .laws import CAUCHY, LOG_2PI, Law, log_phi, normal_nodes
+from reproductions.doersch.laws import CAUCHY, LOG_2PI, Law, log_phi, normal_nodes
 
 SIGMAS = (1.0, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01)
 
