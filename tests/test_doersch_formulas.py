@@ -1,12 +1,14 @@
-"""Doersch's statements that need no trained network: distances, columns, maps of a normal law, gradients."""
+"""Doersch's statements that need no trained network: distances, columns, maps of a normal law, gradients; claims."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from common.reporting.claims import load_claims
+from common.reporting.records import Record
 from common.reporting.rooms import ROOMS
-from reproductions.doersch import claims, gradients, mappings, pixels, posteriors, two_modes
+from common.reporting.verdicts import verdict
+from reproductions.doersch import claims, gradients, mappings, pixels, posteriors, tables_networks, two_modes
 
 IMAGES = np.random.default_rng(0).uniform(size=(40, 6, 6)).astype(np.float32)
 
@@ -147,6 +149,51 @@ def test_every_measure_has_its_claim():
     assert not set(claims.MEASURES) & set(claims.NOT_RUN)
     assert {f"C{n:02}" for n in range(1, 45)} <= {name[:3] for name in known}
     assert all(known[name].kind == "quoted" for name in claims.NOT_RUN if name not in ("C02b", "C16"))
+
+
+def trained(experiment, model, epochs, variant="as_described", key=None, **metrics):
+    """A record of a trained net on MNIST at cpu scale."""
+    settings = {"model": model, "variant": variant, "scale": "cpu", "seed": 1, "key": key or {}}
+    settings["options"] = {"epochs": epochs, "q_draws": 1_000, "scored": 1_000}
+    name = f"{model}-{variant}-{key}"
+    return Record("doersch", experiment, name, settings, metrics, {"name": "mnist", "stand_in": ""})
+
+
+def test_small_sizes_are_compared_for_equally_long_trainings_only():
+    """C24 takes both initial weights: of 100 and 10 epochs there is no number."""
+
+    def sweep(init, epochs):
+        levels = {1: 150.0, 2: 135.0, 3: 120.0, 30: 100.0}
+        return [trained("latents", init, epochs, key={"latent": n}, test_negative_elbo_nats=v)
+                for n, v in levels.items()]  # fmt: skip
+
+    found = claims.MEASURES["C24"]
+    unequal = found(sweep("he", 100) + sweep("sparse15", 10))
+    assert (unequal.values, unequal.reason) == ((), "epochs differ: he 100, sparse15 10")
+    assert found(sweep("he", 100) + sweep("sparse15", 100)).values == (20.0,)
+    assert found(sweep("he", 10) + sweep("sparse15", 10)).reason == "after 10 of 100 epochs"
+
+
+def test_choices_of_two_variants_are_two_rows():
+    records = [trained("choices", "lr_0.001", 1, variant, loss_after_1_nats=loss)
+               for variant, loss in (("as_described", 156.0), ("as_code", 190.0))]  # fmt: skip
+    rows = [row[:2] + row[3:4] for row in tables_networks.choices(records).rows]
+    assert rows == [["lr 0.001", 1, "156"], ["lr 0.001, as_code", 1, "190"]]
+
+
+def test_the_gap_of_grey_targets_is_split_and_the_unprinted_unit_decides_nothing():
+    """C20: 3.8 nats, 2.3 of them with binary digits for both encoders, .7 in log P. C02a: a sum is no verdict."""
+    grey = {"negative_elbo_binary_grey_q_nats": 98.6, "negative_elbo_binary_nats": 97.1, "log_p_nats": -89.2}
+    binary = {"negative_elbo_binary_nats": 94.8, "log_p_nats": -88.5}
+    found = claims.MEASURES["C20"]([
+        trained("digits", "vae", 100, **grey), trained("digits", "vae", 100, "resampled", **binary)
+    ])  # fmt: skip
+    assert found.values == (pytest.approx(3.8),) and "most of the gap is the encoder's" in found.reason
+    assert "2.30 apart" in found.text and "0.70 apart" in found.text
+    known = {claim.claim_id: claim for claim in load_claims(ROOMS / "doersch" / "claims.csv")}
+    ends = {f"c02_{n}_{end}": 5.8 for n in ("raw", "pixel_mean", "relative", "per_row") for end in ("min", "max")}
+    word, reason = verdict(known["C02a"], claims.MEASURES["C02a"]([trained("distances", "pixels", 0, **ends)]))
+    assert word == "undecided" and "sum 5.8 to 5.8" in reason
 
 
 def test_nearest_normal_law_of_a_normal_posterior_is_itself_and_of_two_far_modes_is_one_of_them():

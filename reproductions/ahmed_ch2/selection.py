@@ -1,7 +1,8 @@
 """Which records a claim of this chapter is measured on, and what a single training allows to say.
 
 Levels are compared for nets of the printed row's sizes and trainings of at least `sizes.LONG` iterations, what z holds
-(Figure 2.4b) after such trainings: else the measured number stands in the reason. Bits of one kind only: the fixed set
+and what depth brings (Figure 2.4) after such trainings: else the measured number stands in the reason. Bits of one kind
+only: the fixed set
 where there are records of it. With one training a row an order's interval is that of a repeated training
 (`of_a_training`); with several seeds it is Student's over the seeds.
 """
@@ -112,14 +113,17 @@ def other_sizes(records, wanted) -> list[str]:
 
 
 def as_printed(measured, wanted=None, length=True) -> Measurement | None:
-    """The measurement, if it can be compared with what is printed; else none, with number and reason.
+    """The measurement, if it can be compared with what is printed; else none, with number, reason and text.
 
     wanted: sizes, {model: {option: value}}. length: whether the trainings must be long.
     """
     if measured is None:
         return None
     against = other_sizes(measured.records, wanted or {}) + (short_of(measured.records) if length else [])
-    return Measurement(reason=f"measured {short(measured.mean)} {', '.join(against)}") if against else measured
+    if not against:
+        return measured
+    parts = [f"measured {short(measured.mean)} {', '.join(against)}", measured.text]
+    return Measurement(reason="; ".join(filter(None, parts)))
 
 
 def compared(function, wanted=None, length=True):

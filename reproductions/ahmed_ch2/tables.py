@@ -6,12 +6,12 @@ import numpy as np
 
 from common.reporting.claims import load_claims
 from common.reporting.records import Record, load_scores, select
-from common.reporting.tables import Table, short, with_spread
+from common.reporting.rooms import SCALES
+from common.reporting.tables import Table, over_seeds, short
 from reproductions.ahmed_ch2 import figures
+from reproductions.ahmed_ch2.claims_figures import DEPTHS
 from reproductions.ahmed_ch2.selection import chosen
 
-SCALES = ("paper", "cpu", "smoke")
-DEPTHS = (0, 1, 2, 4, 6, 8, 12)
 ROWS = {  # model: (name in the table, claims of its printed numbers)
     "conv_vae": ("Convolutional VAE", ("T2.1-07",)),
     "pixelvae": ("PixelVAE", ("T2.1-08",)),
@@ -67,16 +67,6 @@ def printed() -> dict[str, str]:
     }
 
 
-def over_seeds(found, metric, places=2):
-    """ "79.58" or "79.58 ± 0.10" of a metric over the seeds; None if it is not there."""
-    values = [r.metrics[metric] for r in found if metric in r.metrics]
-    if not values:
-        return None
-    if len(values) == 1:
-        return f"{values[0]:.{places}f}"
-    return with_spread(float(np.mean(values)), float(np.std(values, ddof=1)))
-
-
 def table_2_1(rows) -> Table:
     """All eleven rows: literature quoted, own rows with what was measured; nats."""
     cells, literature = printed(), [c for c in load_claims(Path(__file__).with_name("claims.csv"))
@@ -88,7 +78,7 @@ def table_2_1(rows) -> Table:
         record = found[0] if found else None
         lines.append([
             name, shown, over_seeds(found, "nll_nats"), over_seeds(found, "nll_bound_nats"),
-            over_seeds(found, "nll_estimate_nats"), over_seeds(found, "kl_nats"), over_seeds(found, "ess_median", 0),
+            over_seeds(found, "nll_estimate_nats"), over_seeds(found, "kl_nats"), over_seeds(found, "ess_median"),
             record and record.steps, record and int(record.metrics["parameters"]),
             f"{record.scale}, {record.data['name']}, {seeds(found)}" if record else "not run",
         ])  # fmt: skip

@@ -11,10 +11,8 @@ import numpy as np
 from common.reporting.claims import Measurement, measure
 from common.reporting.records import select
 from common.reporting.rooms import SCALES
-from common.reporting.tables import short
 from common.reporting.verdicts import t_interval
 from reproductions.ahmed_ch4 import claims_formulas
-from reproductions.ahmed_ch4.classes import CIFAR_CLASSES
 from reproductions.ahmed_ch4.intervals import (
     difference_interval,
     leads,
@@ -27,19 +25,21 @@ from reproductions.ahmed_ch4.intervals import (
     steps,
     weakest,
 )  # fmt: skip
-from reproductions.ahmed_ch4.selection import DIGITS, auprs, complete, largest, on_fewer_images, unfinished
+from reproductions.ahmed_ch4.lengths import both_scores, both_scores_shown, last_states, of_trainings, shortened
+from reproductions.ahmed_ch4.selection import (
+    DIGITS,
+    auprs,
+    complete,
+    largest,
+    of_one_set,
+    on_fewer_images,
+    unfinished,
+)  # fmt: skip
 
 MODELS = ("vae", "dcgan")
 EXPLICIT = ("vae", "pixelvae", "pixelcnn")  # models with a likelihood, in the printed order of their means
 ALL = (*EXPLICIT, "dcgan")
 TRIVIAL = ("ink", "total_variation", "zlib", "bernoulli", "mixture")
-WHOLE = {  # lengths of the trainings at paper scale, as in ood.py and population.py; the text prints none
-    "vae": ("epochs", 200), "pixelcnn": ("iterations", 200_000), "pixelvae": ("iterations", 200_000),
-    "dcgan": ("iterations", 25_000), "normed_dcgan": ("iterations", 25_000),
-}  # fmt: skip
-# A pixel model decides a claim from as many iterations on as in chapter 2, and with paper scale's blocks and maps.
-ENOUGH = 16_000
-SIZES = {"pixelcnn": {"layers": 12, "width": 32}, "pixelvae": {"layers": 4, "width": 32}}
 ACROSS_DIGITS = {"split": "each held-out digit has its own positives"}
 ACROSS_MODELS = ACROSS_DIGITS | {
     "binarisation": "binary images for the VAE, grey ones for the DCGAN and some trivial scores, as in the text",
@@ -68,51 +68,6 @@ def over_digits(models, value, across=ACROSS_DIGITS, **fields):
     return found
 
 
-def shortened(records) -> str:
-    """How far the trainings of `records` are shorter than those of paper scale: "pixelcnn: 3,000 of 200,000
-    iterations"; "" where none is. Smoke says so itself.
-    """
-    found = {}
-    for record in records:
-        unit, full = WHOLE.get(record.settings["model"], ("", 0))
-        length = record.settings["options"].get(unit, full)
-        if length < full and record.scale != "smoke":
-            found[record.settings["model"]] = f"{length:,} of {full:,} {unit}"
-    return "; ".join(f"{model}: {length}" for model, length in found.items())
-
-
-def too_small(records) -> str:
-    """Why pixel models among `records` decide nothing: "pixelcnn with 3,000 iterations, 4 (not 12) layers"; else "".
-
-    Smoke says so itself.
-    """
-    found = {}
-    for record in records:
-        model, options = record.settings["model"], record.settings["options"]
-        iterations = options.get("iterations", ENOUGH)
-        parts = [f"{iterations:,} iterations"] if iterations < ENOUGH else []
-        for name, full in SIZES.get(model, {}).items():
-            if options.get(name, full) < full:
-                parts.append(f"{options[name]} (not {full}) {'maps' if name == 'width' else name}")
-        if model in SIZES and parts and record.scale != "smoke":
-            found[model] = f"{model} with {', '.join(parts)}"
-    return "; ".join(found.values())
-
-
-def of_trainings(records, value, reached=False, **fields) -> Measurement | None:
-    """`measure`, with the length of trainings that are shorter than at paper scale as the reason.
-
-    What rests on a pixel model that is `too_small` is undecided, and the number stands in the reason; `reached`: not
-    so, for what such a model has reached, a longer training of a larger one reaches, too.
-    """
-    found = measure(records, value, **{"reason": shortened(records)} | fields)
-    small = too_small(records)
-    if found is None or reached or not small:
-        return found
-    numbers = " ".join(part for part in (", ".join(map(short, found.values)), found.text) if part)
-    return Measurement(reason=f"measured {numbers}; {small}; decided from {ENOUGH:,} iterations and full sizes on")
-
-
 def cell(model: str, digit: int, metric: str = "aupr", **fields):
     """Measure of one cell: one value a seed. The DCGAN's scatters within a training, so its interval is the range of
     the last states of all seeds.
@@ -124,15 +79,6 @@ def cell(model: str, digit: int, metric: str = "aupr", **fields):
         return of_trainings(chosen, metric, **{"interval": last_states(chosen)} | fields)
 
     return found
-
-
-def last_states(records) -> tuple[float, float] | None:
-    """Lowest and highest AUPR of the last states of DCGANs, and of the states that count; None for other models."""
-    names = ("aupr", "aupr_last_states_min", "aupr_last_states_max")
-    if not records or names[1] not in records[0].metrics:
-        return None
-    ends = [r.metrics[name] for r in records for name in names]
-    return min(ends), max(ends)
 
 
 def below_guessing(model: str):
@@ -147,12 +93,6 @@ def below_guessing(model: str):
         return of_trainings(chosen, "aupr", interval=last_states(chosen) or (min(ends), max(ends)))
 
     return found
-
-
-def both_scores(columns, rows) -> tuple[float, float]:
-    """No. 17 by the last state's logit and by the logit averaged over the last states: the range of the two."""
-    ends = [abs(np.mean(column) - 10.0) for column in (columns[0], [r.metrics["aupr_logit_averaged"] for r in rows[0]])]
-    return min(ends), max(ends)
 
 
 def prevalence(function):
@@ -319,8 +259,10 @@ def worse_with_little_data(records) -> Measurement | None:
         return None
     cells = [(few.settings["key"]["held_out"], *auprs((few, whole))) for few, whole in pairs]
     less = tuple(few - whole for _, few, whole in cells)
+    length = shortened([whole for _, whole in pairs])
     return of_trainings(
         [record for pair in pairs for record in pair], [np.mean(less)], interval=t_interval(less),
+        reason=length and f"{length} of all images, and as many steps on a tenth of them",
         text="; ".join(f"digit {digit}: {few:.1f} against {whole:.1f}" for digit, few, whole in cells),
         across=ACROSS_DIGITS, one_seed_reason="a training a digit and share; Student's interval over the digits",
     )  # fmt: skip
@@ -329,7 +271,7 @@ def worse_with_little_data(records) -> Measurement | None:
 def leaks_the_population(records) -> Measurement | None:
     """No. 37: how far AUPR in batches of one class is from AUPR in mixed ones, batch norm in the discriminator."""
     found = select(records, experiment="population", model="normed_dcgan", held_out=2)
-    found = next((at for scale in SCALES if (at := [r for r in found if r.scale == scale])), [])
+    found = of_one_set(next((at for scale in SCALES if (at := [r for r in found if r.scale == scale])), []))
     if not found:
         return None
     shown = [f"{name} {found[0].metrics[f'aupr_{name}']:.1f}" for name in ("pure", "mixed", "running")]
@@ -370,7 +312,8 @@ MEASURES |= {
                         one_seed_reason="ten trainings a model; digits drawn anew"),
     "C03b": over_digits(("dcgan",), among((1, 7), lowest=True), text=order_text),
     "C04b": below_guessing("dcgan"),
-    "C17": over_digits(("dcgan",), lambda column: abs(np.mean(column) - 10.0), interval=both_scores),
+    "C17": over_digits(("dcgan",), lambda column: abs(np.mean(column) - 10.0), interval=both_scores,
+                       text=both_scores_shown),
     "C18": metric_difference("vae", "pixelcnn", lambda _: "aupr", likelihoods_beside, better_likelihood),
     "C18b": metric_difference("vae", "pixelvae", lambda m: nats(m, "rest"), likelihoods_beside, reached=True),
     "C20b": roc_above_pr,
@@ -386,15 +329,4 @@ MEASURES |= lettered("C06", EXPLICIT, lambda m: over_digits((m,), lambda column:
 MEASURES |= lettered("C19", ALL, over_trivial)
 MEASURES |= lettered("C35", EXPLICIT, higher_when_held_out)
 MEASURES |= claims_formulas.MEASURES
-
-CIFAR = "the CIFAR-10 models (two-level IAF-VAE, PixelCNN++, hierarchical PixelVAE) are not part of this room yet"
-T42_MODELS = ("iaf", "pixelcnnpp", "pixelvae", "dcgan")
-NOT_RUN = {f"t42_{row}_{model}": CIFAR for row in (*CIFAR_CLASSES, "mean", "median") for model in T42_MODELS}
-NOT_RUN |= dict.fromkeys(("fn4_iaf_epochs", "fn4_iaf_bpd", "s4_iaf_levels"), CIFAR)
-NOT_RUN |= dict.fromkeys([f"C{n:02d}" for n in (7, 8, 9, 10, 11, 12, 15, 16, 32, 36)], CIFAR)
-NOT_RUN |= {
-    "C34": "needs a classifier trained on the nine classes; other information than the models of Table 4.1 have",
-    "C40": "on the page of chapter 2, whose models and measures it needs: nos. 12, 34 and 37 there",
-    "C41": "an open hypothesis of the text, not a result",
-    "C42": "an outlook of the text, not a result",
-}
+NOT_RUN = claims_formulas.NOT_RUN

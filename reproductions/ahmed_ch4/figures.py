@@ -53,23 +53,22 @@ def printed_and_measured(cells, others, path: str | Path, note: str = "") -> Pat
         for axis in axes.flat:
             entries |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
         figure.legend(entries.values(), entries, loc="outside lower center", ncols=len(entries), fontsize=9)
+        crosses = " Crosses: other trainings of a cell, which differ in the seed alone." if any(others.values()) else ""
         caption = (
-            "AUPR of each held-out digit, printed and measured; bars: 95 % bootstrap intervals over test images, one "
-            f"training a cell. {note}"
+            "AUPR of each held-out digit, printed and measured; bars: 95 % bootstrap intervals over test images, of "
+            f"one training.{crosses} {note}"
         )
         return save_figure(figure, path, caption)
 
 
-def histograms(scores, path: str | Path, note: str = "", wanted=(1, 2)) -> Path | None:
-    """Scores of the held-out digit and of the rest, two digits, of the VAE or else of the mixture."""
-    model, name, label = ("vae", "elbo", "-ELBO, nats") if "vae" in scores else ("trivial", "mixture", "-log p, nats")
-    if model not in scores:
-        return None
-    digits = [d for d in wanted if d in scores[model]] or sorted(scores[model])[:2]
+def histograms(scores, model: str, path: str | Path, note: str = "", wanted=(1, 2)) -> Path:
+    """Scores of the held-out digit and of the rest, two digits, of the VAE or of the mixture: {digit: arrays}."""
+    name, label = {"vae": ("elbo", "-ELBO, nats"), "trivial": ("mixture", "-log p, nats")}[model]
+    digits = [d for d in wanted if d in scores] or sorted(scores)[:2]
     with style():
         figure, axes = plt.subplots(1, len(digits), figsize=(8, 3.4), sharey=True, squeeze=False)
         for axis, digit in zip(axes[0], digits, strict=True):
-            values, held_out = scores[model][digit][name], scores[model][digit]["label"] == digit
+            values, held_out = scores[digit][name], scores[digit]["label"] == digit
             bins = np.linspace(*np.quantile(values, (0.001, 0.999)), 50)
             axis.hist(values[~held_out], bins, density=True, color=COLOURS[4], label="nine other digits")
             axis.hist(values[held_out], bins, density=True, histtype="step", lw=2, color=COLOURS[5], label="held out")
@@ -103,7 +102,7 @@ def curves(scores, path: str | Path, note: str = "", wanted=(0, 1, 2, 7)) -> Pat
             axis.set(title=f"digit {digit}", xlabel="recall, %", xlim=(0, 100), ylim=(0, 102), xticks=(0, 40, 80))
         axes[0, 0].set_ylabel("precision, %")
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=len(handles), fontsize=9)
-        return save_figure(figure, path, "Precision and recall of the held-out digit, per cent.")
+        return save_figure(figure, path, f"Precision and recall of the held-out digit, per cent. {note}".strip())
 
 
 def curve(values, positive, points: int = 400):

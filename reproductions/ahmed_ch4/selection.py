@@ -9,6 +9,12 @@ from common.reporting.rooms import SCALES
 DIGITS = range(10)
 
 
+def of_one_set(records) -> list[Record]:
+    """Those on MNIST if there are any, else those of the first data set by name: never two sets together."""
+    names = sorted({r.data.get("name", "") for r in records}, key=lambda name: (name != "mnist", name))
+    return [r for r in records if r.data.get("name", "") == names[0]] if names else []
+
+
 def table(records, model: str, scale: str) -> dict[tuple[int, int], Record]:
     """{(seed, held-out digit): record} of one model as described at one scale, on MNIST if it is there.
 
@@ -17,8 +23,7 @@ def table(records, model: str, scale: str) -> dict[tuple[int, int], Record]:
     found = select(records, experiment="ood", model=model, variant="as_described", scale=scale)
     options = [r.settings["options"] for r in found]
     found = [r for r in found if r.settings["options"] == max(options, key=options.count)]
-    names = sorted({r.data["name"] for r in found}, key=lambda name: (name != "mnist", name))
-    return {(r.seed, r.settings["key"]["held_out"]): r for r in found if r.data["name"] == names[0]}
+    return {(r.seed, r.settings["key"]["held_out"]): r for r in of_one_set(found)}
 
 
 def largest(records, model: str) -> dict[tuple[int, int], Record]:
@@ -42,7 +47,7 @@ def on_fewer_images(records) -> list[tuple[Record, Record]]:
     cells, pairs = largest(records, "vae"), {}
     for few in select(records, experiment="subsets", model="vae", variant="as_described"):
         at = few.seed, few.settings["key"]["held_out"]
-        if at in cells and few.scale == cells[at].scale:
+        if at in cells and (few.scale, few.data["name"]) == (cells[at].scale, cells[at].data["name"]):
             pairs[at] = few, cells[at]
     first = min((seed for seed, _ in pairs), default=None)
     return [pair for (seed, _), pair in sorted(pairs.items()) if seed == first]

@@ -8,8 +8,9 @@ from common.evaluation import detection
 from common.reporting.records import Record, load_scores, select
 from common.reporting.tables import Table
 from reproductions.ahmed_ch4 import figures
-from reproductions.ahmed_ch4.claims import TRIVIAL, shortened
+from reproductions.ahmed_ch4.claims import TRIVIAL
 from reproductions.ahmed_ch4.claims_formulas import printed
+from reproductions.ahmed_ch4.lengths import WHOLE, shortened
 from reproductions.ahmed_ch4.selection import DIGITS, largest
 
 HEADLINE = {"vae": "elbo", "pixelcnn": "nll", "pixelvae": "elbo", "dcgan": "logit", "trivial": "mixture"}
@@ -45,7 +46,9 @@ def make(records: list[Record], results_dir: str | Path) -> None:
         compared.notes.append(note)
         compared.write(folder / "differences")
     figures.printed_and_measured(cells, others, folder / "printed_and_measured.png", note)
-    figures.histograms(scores, folder / "score_histograms.png", note)
+    drawn = next((model for model in ("vae", "trivial") if model in scores), None)
+    if drawn:
+        figures.histograms(scores[drawn], drawn, folder / "score_histograms.png", *origin({drawn: cells[drawn]}))
     figures.curves(scores, folder / "precision_recall.png", note)
 
 
@@ -82,16 +85,16 @@ def metric(cells, model, digit, name):
     return record.metrics.get(name) if record else None
 
 
-def origin(cells) -> list[str]:
-    """Notes: data, scale, seed and length behind every model's column."""
+def origin(cells, length=True) -> list[str]:
+    """Notes: data, scale, seed and length behind every model's column; length: False where rows differ in it."""
     parts = []
     for model, found in cells.items():
         record = next(iter(found.values()))
         data = record.data["name"] + (f" (stand-in: {record.data['stand_in']})" if record.stand_in else "")
-        length = shortened([record]).partition(": ")[2]
+        trained = shortened([record]).partition(": ")[2] if length else ""
         parts.append(
             f"{model}: {record.scale} scale, {data}, seed {record.seed}, {len(found)} of ten digits"
-            + (f", {length}" if length else "")
+            + (f", {trained}" if trained else "")
         )
     return ["Measured: " + "; ".join(parts) + "."]
 
@@ -155,13 +158,22 @@ def seeds(cells, others) -> Table:
 def lengths(records, cells) -> Table:
     """Cells of the VAE that were trained longer, too, beside the cell as shown."""
     longer = select(records, experiment="ood", model="vae", variant="epochs_40")
-    return beside("The VAE trained longer", "epochs", lambda options: options["epochs"], longer, cells)
+    table = beside("The VAE trained longer", "epochs", lambda options: options["epochs"], longer, cells)
+    table.notes.append(f"Of {WHOLE['vae'][1]} epochs at paper scale. One seed a digit, and only the digits shown.")
+    return table
 
 
 def fewer_images(records, cells) -> Table:
     """Cells of the VAE that were trained on a part of the images, too, for as many steps, beside the cell as shown."""
     fewer = sorted(select(records, experiment="subsets", model="vae"), key=lambda r: -r.settings["options"]["share"])
-    return beside("The VAE on fewer images", "share, %", lambda options: 100 * options.get("share", 1.0), fewer, cells)
+    table = beside("The VAE on fewer images", "share, %", lambda o: 100 * o.get("share", 1.0), fewer, cells)
+    options = [r.settings["options"] for r in fewer] if table.rows else []
+    passes = {f"about {o['epochs'] / o['share']:.0f} over {100 * o['share']:g} %": o["epochs"] for o in options}
+    for shown, whole in passes.items():
+        table.notes.append(
+            f"Equal steps: {whole} passes over all images (paper scale: {WHOLE['vae'][1]}) are {shown} of them."
+        )
+    return table
 
 
 def beside(title, changed, value, others, cells) -> Table:
@@ -173,8 +185,7 @@ def beside(title, changed, value, others, cells) -> Table:
                "train_negative_elbo_nats"]  # fmt: skip
     rows, used = [], {}
     for digit, shown in cells.get("vae", {}).items():
-        here = [r for r in others if r.settings["key"]["held_out"] == digit]
-        here = [r for r in here if (r.seed, r.scale) == (shown.seed, shown.scale)]
+        here = [r for r in others if r.settings["key"]["held_out"] == digit and same_but_training(r, shown)]
         cell = float(printed("t41", "vae", [digit])[0])
         for record in [shown, *here] if here else []:
             values = [record.metrics[name] for name in columns]
@@ -182,7 +193,12 @@ def beside(title, changed, value, others, cells) -> Table:
             used[digit] = shown
     titles = ["held out", "printed", changed, "AUPR -ELBO", "AUPR -L_k", "-ELBO rest", "-ELBO held out", "KL rest",
               "-ELBO in training"]  # fmt: skip
-    return Table(title, titles, rows, origin({"vae": used}) if rows else [])
+    return Table(title, titles, rows, origin({"vae": used}, length=False) if rows else [])
+
+
+def same_but_training(record, shown) -> bool:
+    """Whether two trainings of a digit share seed, scale and data set."""
+    return (record.seed, record.scale, record.data["name"]) == (shown.seed, shown.scale, shown.data["name"])
 
 
 def trivial(cells: dict[int, Record]) -> Table:
@@ -209,8 +225,12 @@ def areas(cells) -> Table:
             for model, found in cells.items() for digit, record in found.items()]  # fmt: skip
     titles = ["AUPR (AP)", "95 % low", "95 % high", "trapezoid", "Davis-Goadrich", "negated score", "AUROC",
               "prevalence", "lowest possible"]  # fmt: skip
+    outside = [f"{row[0]} {row[1]}" for row in rows if not row[3] <= row[2] <= row[4]]
     notes = origin(cells) + [
-        "Intervals: stratified bootstrap over test images; the spread of trainings is not in them."
+        "Intervals: stratified bootstrap over test images, percentiles; the spread of trainings is not in them. Near "
+        "the lowest possible area this bootstrap is biased upward (an image drawn twice ties with itself, and hardly a "
+        "resample can come lower), so an interval may leave out its own estimate there"
+        + (f": {', '.join(outside)}." if outside else ".")
     ]
     return Table("Areas under curves, per cent", ["score", "held out", *titles], rows, notes)
 

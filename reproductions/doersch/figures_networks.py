@@ -6,7 +6,7 @@ import numpy as np
 
 from common.reporting.figures import image_grid, plt, save_figure, save_image, style
 from common.reporting.records import load_scores
-from reproductions.doersch.claims_networks import shortened
+from reproductions.doersch.claims_lengths import shortened
 from reproductions.doersch.selection import chosen
 
 ON, OFF = (1.0, 0.75, 0.5), (0.5, 0.5, 1.0)  # the author's colours of a lit and an unlit pixel of the given column
@@ -133,7 +133,8 @@ def sweep(records, path):
         seeds = max(len({r.seed for r in records}) for records in series.values())
         lengths = sorted({length for r in found if (length := shortened(r))})
         caption = "; ".join([f"Section 4.1: the size of z, {seeds} seed{'s' * (seeds > 1)}", *lengths])
-        save_figure(figure, path, caption + ". Slower is not yet worse: claims C23 to C27 ask for whole trainings.")
+        slower = "Slower is not yet worse: claims C23 and C25 to C27 ask for whole trainings."
+        save_figure(figure, path, f"{caption}. {slower}")
 
 
 LABEL_OF_INIT = {"he": "He", "sparse15": "sparse 15"}

@@ -1,7 +1,7 @@
 """Tables of the trained networks: the bound of every net, completions, the size of z, training choices."""
 
 from common.reporting.tables import Table, over_seeds
-from reproductions.doersch.claims_networks import lengths, shortened
+from reproductions.doersch.claims_lengths import lengths, shortened
 from reproductions.doersch.figures_networks import LABEL_OF_INIT, LABELS
 from reproductions.doersch.selection import chosen
 
@@ -10,7 +10,9 @@ BOUNDS = {
     "cross-entropy": "test_cross_entropy_nats", "KL": "test_kl_nats",
 }  # fmt: skip
 SAMPLES = {"Fréchet": "frechet", "precision": "precision", "recall": "recall", "active units": "active_units"}
-VAE = {"-ELBO of bits": "negative_elbo_binary_nats", "log P(X) of bits": "log_p_nats"} | SAMPLES
+VAE = {
+    "-ELBO of bits": "negative_elbo_binary_nats", "log P(X) of bits >=": "log_p_nats", "ESS": "importance_ess_median",
+} | SAMPLES  # fmt: skip
 COMPLETIONS = {
     "squared error": "squared_error", "of the best": "squared_error_of_best", "of the mean": "squared_error_of_mean",
     "sharpness": "sharpness", "blurred": "blurred_share", "judge's confidence": "judge_confidence",
@@ -46,7 +48,9 @@ def of_vaes(nets) -> Table | None:
         return None
     notes = [
         f"{GREY} It is {over_seeds(runs, 'entropy_floor_test_nats')} nats for the test images.",
-        f"Bits: {runs[0].settings['options']['scored']:,} test images binarised once, log P(X) by importance sampling. "
+        f"Bits: {runs[0].settings['options']['scored']:,} test images binarised once. log P(X) of bits: importance "
+        f"sampling, L_k with k = {runs[0].settings['options'].get('q_draws', 0):,} draws of Q, a lower bound; ESS: "
+        "effective sample size of these draws, median over images; the fewer, the looser the bound can be.",
         "Samples in the features of a judge. Active units: latents whose posterior mean moves.",
     ]
     return Table("The VAE: bounds and samples", *rows(nets, BOUNDS | VAE), notes)
@@ -88,17 +92,22 @@ def sweep(records) -> Table:
             same = [r for r in runs if r.settings["key"]["latent"] == size]
             cells = (over_seeds(same, metric) for metric in LATENTS.values())
             found.append([str(size), words, len(same), length(same[0]), *cells])
-    notes = [f"{GREY} Slower is not yet worse: claims C23 to C27 ask for whole trainings."]
+    notes = [f"{GREY} Slower is not yet worse: claims C23 and C25 to C27 ask for whole trainings."]
     return Table("The size of z", ["size", "initial weights", "seeds", "epochs (scale)", *LATENTS], found, notes)
 
 
 def choices(records) -> Table:
-    """Learning rates, initial weights and depths, units and optimisers, sigma of a Gaussian output."""
-    runs = chosen(records, experiment="choices")
+    """Learning rates, initial weights and depths, units and optimisers, sigma of a Gaussian output.
+
+    One row a choice and variant: as_described has no addition to its name.
+    """
+    nets = {}
+    for r in chosen(records, experiment="choices"):
+        nets.setdefault((r.settings["model"], r.settings["variant"]), []).append(r)
     found = []
-    for model in dict.fromkeys(r.settings["model"] for r in runs):
-        same = [r for r in runs if r.settings["model"] == model]
+    for (model, variant), same in nets.items():
         cells = (over_seeds(same, metric) for metric in CHOICES.values())
-        found.append([model.replace("_", " "), len(same), length(same[0]), *cells])
+        name = model.replace("_", " ") + (f", {variant}" if variant != "as_described" else "")
+        found.append([name, len(same), length(same[0]), *cells])
     notes = [f"{GREY} Of a Gaussian output (sigma) they are densities, and no other row's."]
     return Table("Training choices of the VAE", ["choice", "seeds", "epochs (scale)", *CHOICES], found, notes)
