@@ -257,9 +257,9 @@ def distances(records, results_dir, path):
         "CVAE-GAN, as described": (BAO, PINK, "--"),
     }  # fmt: skip
     with style():
-        figure, axis = plt.subplots(figsize=(8, 4.2))
+        figure, axis = plt.subplots(figsize=(8, 5))
         for label, (net, colour, line) in nets.items():
-            for place, record in enumerate(best(records, net)):
+            for place, record in enumerate(best(records, net, chosen.trainings)):
                 arrays = scores(record, results_dir)
                 shown = label if place == 0 else None
                 axis.plot(
@@ -273,9 +273,9 @@ def distances(records, results_dir, path):
         for scale in (axis.xaxis, axis.yaxis):
             scale.set_major_formatter("{x:g}")
             scale.set_minor_formatter(NullFormatter())
-        axis.legend(fontsize=8, ncols=2, handlelength=4)
+        axis.legend(fontsize=8, ncols=3, handlelength=4, loc="upper center", bbox_to_anchor=(0.5, -0.16))
         caption = (
-            "Fréchet distance to the test digits by epoch, of fewer samples than in the tables; one line a seed, with "
+            "Fréchet distance to the test digits by epoch, of fewer samples than in the tables; one line a training, "
             "dots where it was measured (of exported trainings the quarters or less). "
             f"{lengths(records, {label: net for label, (net, *_) in nets.items()})}."
         )
