@@ -57,10 +57,11 @@ def panels(figure_size, grids: list[tuple[str, np.ndarray]], rows: int, path, ca
 
 
 def quarters(arrays, count, prepare=lambda images: images) -> list[tuple[str, np.ndarray]]:
-    """[("Epoch 50", grid), ...] of the four moments at which samples are kept, eight pictures a row."""
+    """[("Epoch 50", grid), ...] of the moments at which samples are kept, eight pictures a row."""
     return [
         (f"Epoch {epoch}", image_grid(prepare(arrays[f"grid_q{q}"][:count]), 8))
         for q, epoch in enumerate(arrays["grid_epochs"], start=1)
+        if f"grid_q{q}" in arrays
     ]
 
 
@@ -73,7 +74,9 @@ def dcgan_samples(nets, results_dir, path):
     """F4: 96 samples of the DCGAN after half and all of the epochs, as in the code and as described."""
     grids = []
     for words, record in nets.items():
-        half_and_whole = quarters(scores(record, results_dir), 96)[1::2]
+        kept = quarters(scores(record, results_dir), 96)
+        half_and_whole = kept[1::2] or kept
+        grids += [("", np.full_like(kept[-1][1], 255))] * (2 - len(half_and_whole))  # of a longer training only the end
         grids += [(f"{words}, {title.lower()}", grid) for title, grid in half_and_whole]
     lines = "; ".join(f"{words}: {origin(record)}" for words, record in nets.items())
     caption = (
