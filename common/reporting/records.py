@@ -223,6 +223,13 @@ def select(records: Iterable[Record], **match) -> list[Record]:
     return [record for record in records if all(_matches(record, name, want) for name, want in match.items())]
 
 
+def of_one_set(records: Iterable[Record]) -> list[Record]:
+    """Those on MNIST if there are any, else those of the first data set by name: never two sets together."""
+    records = list(records)
+    names = sorted({r.data.get("name", "") for r in records}, key=lambda name: (name != "mnist", name))
+    return [r for r in records if r.data.get("name", "") == names[0]] if names else []
+
+
 _MISSING = object()
 
 

@@ -36,11 +36,10 @@ def verdict(claim: Claim, measurement: Measurement | None, not_run: str = "") ->
     Raises:
       UserError: the measurement has another unit than the claim.
     """
+    why = measurement.reason if measurement else ""
     if claim.kind == "quoted":
-        why = measurement.reason if measurement else ""
         return QUOTED, not_run or why or "a literature row: the text quotes it, so it is not run"
     if measurement is None or not (measurement.values or measurement.interval):
-        why = measurement.reason if measurement else ""
         return (UNDECIDED, why) if why and not not_run else (NOT_RUN, not_run)
     if measurement.unit and claim.unit and measurement.unit != claim.unit:
         raise UserError(f"claim {claim.claim_id} is printed in {claim.unit} but measured in {measurement.unit}")

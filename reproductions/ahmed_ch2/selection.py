@@ -2,9 +2,8 @@
 
 Levels are compared for nets of the printed row's sizes and trainings of at least `sizes.LONG` iterations, what z holds
 and what depth brings (Figure 2.4) after such trainings: else the measured number stands in the reason. Bits of one kind
-only: the fixed set
-where there are records of it. With one training a row an order's interval is that of a repeated training
-(`of_a_training`); with several seeds it is Student's over the seeds.
+only: the fixed set where there are records of it. With one training a row an order's interval is that of a repeated
+training (`of_a_training`); with several seeds it is Student's over the seeds.
 """
 
 from dataclasses import replace

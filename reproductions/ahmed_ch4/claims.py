@@ -9,7 +9,7 @@ images alone are in the tables.
 import numpy as np
 
 from common.reporting.claims import Measurement, measure
-from common.reporting.records import select
+from common.reporting.records import of_one_set, select
 from common.reporting.rooms import SCALES
 from common.reporting.verdicts import t_interval
 from reproductions.ahmed_ch4 import claims_formulas
@@ -26,15 +26,7 @@ from reproductions.ahmed_ch4.intervals import (
     weakest,
 )  # fmt: skip
 from reproductions.ahmed_ch4.lengths import both_scores, both_scores_shown, last_states, of_trainings, shortened
-from reproductions.ahmed_ch4.selection import (
-    DIGITS,
-    auprs,
-    complete,
-    largest,
-    of_one_set,
-    on_fewer_images,
-    unfinished,
-)  # fmt: skip
+from reproductions.ahmed_ch4.selection import DIGITS, auprs, complete, largest, on_fewer_images, unfinished
 
 MODELS = ("vae", "dcgan")
 EXPLICIT = ("vae", "pixelvae", "pixelcnn")  # models with a likelihood, in the printed order of their means

@@ -9,9 +9,8 @@ import numpy as np
 from scipy import stats
 
 from common.reporting.claims import Measurement, load_claims, measure
-from common.reporting.records import select
+from common.reporting.records import of_one_set, select
 from reproductions.ahmed_ch4.classes import CIFAR_CLASSES
-from reproductions.ahmed_ch4.selection import of_one_set
 
 
 def formula(*metrics, function=max, **fields):

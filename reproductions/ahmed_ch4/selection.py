@@ -3,16 +3,10 @@
 import numpy as np
 
 from common.reporting.claims import Measurement
-from common.reporting.records import Record, select
+from common.reporting.records import Record, of_one_set, select
 from common.reporting.rooms import SCALES
 
 DIGITS = range(10)
-
-
-def of_one_set(records) -> list[Record]:
-    """Those on MNIST if there are any, else those of the first data set by name: never two sets together."""
-    names = sorted({r.data.get("name", "") for r in records}, key=lambda name: (name != "mnist", name))
-    return [r for r in records if r.data.get("name", "") == names[0]] if names else []
 
 
 def table(records, model: str, scale: str) -> dict[tuple[int, int], Record]:

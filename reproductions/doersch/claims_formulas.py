@@ -1,7 +1,7 @@
 """Measures of the claims that need no trained network: records of formulas.py, appendix.py and distances.py."""
 
 from common.reporting.claims import Measurement, measure
-from common.reporting.records import Record, select
+from common.reporting.records import Record, of_one_set, select
 from reproductions.doersch.laws import SMOOTH_LAWS
 
 LAWS = tuple(law.name for law in SMOOTH_LAWS)
@@ -40,9 +40,7 @@ def per_law(metric: str, digits: int = 3):
 
 def own_data(records, **match) -> list[Record]:
     """Matching records on MNIST, else those of the first data set by name (never two data sets together)."""
-    found = select(records, **match)
-    names = sorted({r.data["name"] for r in found}, key=lambda name: (name != "mnist", name))
-    return [r for r in found if r.data["name"] == names[0]] if names else []
+    return of_one_set(select(records, **match))
 
 
 def stand_in(records) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.reporting.records import Record, load_scores, select
+from common.reporting.records import Record, load_scores, of_one_set, select
 from common.reporting.rooms import SCALES
 from reproductions.guo import author
 
@@ -28,8 +28,7 @@ def of_net(records, net: str) -> list[Record]:
     """Records of "script/model/variant" by seed: on MNIST, else on the first data set by name."""
     experiment, model, variant = net.split("/")
     found = select(records, experiment=experiment, model=model, variant=variant)
-    names = sorted({r.data["name"] for r in found}, key=lambda name: (name != "mnist", name))
-    return sorted((r for r in found if r.data["name"] == names[0]), key=lambda r: r.seed)
+    return sorted(of_one_set(found), key=lambda r: r.seed)
 
 
 def variant(net: str, name: str) -> str:
