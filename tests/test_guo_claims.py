@@ -422,7 +422,7 @@ def test_a_longer_training_counts_but_variants_are_compared_at_one_length(tmp_pa
     other = write(tmp_path, "cvae_gan", "cvae_gan", "no_discriminator", 1, epochs=60)
     assert chosen.per_seed([long, other], (chosen.BAO, without)) == [(long, other)]  # no common length
     words = [row[0] for row in tables.cvae_gan_ablation(records).rows]
-    assert words == ["as described (Bao et al.)", "as described, longer", "described, without D"]
+    assert words == ["as described (Bao et al.)", "as described (Bao et al.), longer", "described, without D"]
 
 
 def test_two_judges_in_one_comparison_are_named(tmp_path):

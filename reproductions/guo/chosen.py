@@ -19,9 +19,17 @@ FACES = "faces/dcgan/as_described"
 # Epochs from which a run says something of the trained network: at these the author's own DCGAN has collapsed and his
 # CVAE-GAN has lost its variety. The dense GAN and the VAE are trained whole.
 ENOUGH = {"dcgan": 40, "cvae_gan": 50, "faces": 20}
-# Variants that train a net longer than its scale does.
-LONGER = {CVAE: "as_code_50", BAO: "as_described_50", DCGAN: "as_code_40"}
 STARTED = 5  # epochs below which a lack of variety may be that of a network that has not learned yet
+
+
+def variant(net: str, name: str) -> str:
+    """The same script and model at another variant."""
+    return "/".join((*net.split("/")[:2], name))
+
+
+# Variants that train a net longer than its scale does.
+CHANGED = [variant(BAO, name) for name in ("gc_0.1", "no_discriminator", "no_classifier", "pixels_only")]
+LONGER = {net: f"{net.rpartition('/')[2]}_50" for net in (CVAE, BAO, *CHANGED)} | {DCGAN: "as_code_40"}
 
 
 def of_net(records, net: str) -> list[Record]:
@@ -29,11 +37,6 @@ def of_net(records, net: str) -> list[Record]:
     experiment, model, variant = net.split("/")
     found = select(records, experiment=experiment, model=model, variant=variant)
     return sorted(of_one_set(found), key=lambda r: r.seed)
-
-
-def variant(net: str, name: str) -> str:
-    """The same script and model at another variant."""
-    return "/".join((*net.split("/")[:2], name))
 
 
 def longer(net: str) -> str:
