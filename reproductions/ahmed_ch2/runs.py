@@ -10,7 +10,7 @@ from common.models import pixels
 from common.nets.precision import in_float32, precision
 from common.training.checkpoints import LastStates, load_whole
 from common.training.fit import fit
-from reproductions.ahmed_ch2 import samples
+from reproductions.ahmed_ch2 import samples, sizes
 
 FLAGS = experiment.FLAGS
 
@@ -27,6 +27,7 @@ EVALUATION = ("validation_images", *MEASURED)  # options that a training does no
 # Short trainings: the rate falls to zero along half a cosine, the last state is taken, layers compute in bfloat16.
 SHORT = {"decay": True, "every": 500, "states": 1, "precision": "bfloat16"}
 MEASURED_SHORT = {"estimate_draws": 1_000, "estimate_images": 250, "samples": 500}
+LONGER = {"iterations": sizes.LONG}  # as the rows of Table 2.1 at cpu scale
 SMOKE = {
     "iterations": 40, "batch": 20, "decay": True, "every": 20, "states": 2, "validation_images": 20, "bound_draws": 2,
     "estimate_draws": 20, "estimate_images": 10, "samples": 20, "binarisation": "own_draw",

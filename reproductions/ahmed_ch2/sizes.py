@@ -9,3 +9,4 @@ ROWS = {  # README.md says where each size comes from
 }
 FULL = 200_000  # iterations of the released code
 LONG = 16_000  # iterations of the rows at cpu scale, whose learning rate ends at 0; from here on a level is compared
+LONGER = f"iterations_{LONG}"  # the variant that trains a net of the other scripts as long
