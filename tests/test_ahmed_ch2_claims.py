@@ -243,6 +243,29 @@ def test_what_z_holds_is_asked_after_long_trainings_and_orders_at_any_length():
     assert claims.MEASURES["C41"](smoke).reason == ""
 
 
+def test_a_claim_takes_the_longest_trainings_that_have_all_its_nets():
+    """C10 needs 0 and 1 layers, C09 four depths: two longer trainings decide the first and leave the second."""
+    longer = [
+        dataclasses.replace(r, settings=r.settings | {"variant": sizes.LONGER}, name=f"{r.name}-longer")
+        for r in [*sweep(steps=16_000), *planes(seeds=(1, 2, 3))]
+    ]
+    deep = [r for r in longer if r.experiment == "layers" and r.settings["key"]["layers"] in (0, 1)]
+    plane = [r for r in longer if r.experiment == "latents" and r.settings["key"]["latent"] == 2]
+    short = sweep(steps=2_000)
+    short += [dataclasses.replace(r, steps=3_000) for r in planes(gain=-3.0)]
+    assert {word(name, short) for name in ("C09", "C10", "C13", "C38b")} == {"undecided"}
+    both = [*short, *deep, *plane]
+    assert word("C10", both) == word("C13", both) == "holds"
+    assert word("C09", both) == word("C38b", both) == "undecided"
+    assert {r.steps for r in claims.MEASURES["C10"](both).records} == {16_000}
+    assert word("F2.4b-KL-L01", both) == "holds" and word("F2.4b-KL-L02", both) == "undecided"
+    shown = [
+        [line[0], line[-1]]
+        for line in tables.figure_2_4(tables.sweep(short), tables.sweep(deep, variant=sizes.LONGER)).rows
+    ]
+    assert shown[0] == [0, "2,000"] and shown[-2:] == [[0, "16,000"], [1, "16,000"]]
+
+
 def test_depths_of_one_seed_are_no_repetitions():
     """C41 has one value a seed, the worst depth: one seed gives no order, three do."""
     three = [r for seed in (1, 2, 3) for r in sweep(seed=seed)]

@@ -3,8 +3,9 @@
 from common.reporting.claims import Measurement, measure
 from reproductions.ahmed_ch2.selection import (
     EXACT_AND_BOUND,
-    chosen,
+    by_length,
     compared,
+    longest,
     nll,
     order_fields,
     rank_correlation,
@@ -32,13 +33,16 @@ def sweep(function, pixelvae=(), pixelcnn=(), weights=(), least=0, **fields):
 
     wanted = [("pixelvae", n) for n in pixelvae] + [("pixelcnn", n) for n in pixelcnn]
 
-    def found(records) -> Measurement | None:
-        nets = chosen(records, experiment="layers")
+    def grouped(nets) -> list[dict]:
         seeds = {}
         for r in nets:
             if r.settings["key"]["layers"] in DEPTHS:
                 seeds.setdefault(r.seed, {})[place(r)] = r
-        groups = [group for _, group in sorted(seeds.items()) if enough(group)]
+        return [group for _, group in sorted(seeds.items()) if enough(group)]
+
+    def found(records) -> Measurement | None:
+        lengths = [(nets, grouped(nets)) for nets in by_length(records, experiment="layers")]
+        nets, groups = next((each for each in lengths if each[1]), ([], []))
         if not groups:
             return None
         both_nets = [
@@ -103,7 +107,7 @@ def bar(depth, metric):
     """Measure of a bar of Figure 2.4b, only at width 32 and from long trainings."""
 
     def found(records) -> Measurement | None:
-        return measure(chosen(records, experiment="layers", model="pixelvae", layers=depth), metric)
+        return measure(longest(records, experiment="layers", model="pixelvae", layers=depth), metric)
 
     return compared(found, {"pixelvae": {"width": 32}})
 
@@ -126,7 +130,7 @@ MEASURES |= {
     )),
     "C08": compared(sweep(lambda vae, cnn: min(differences(vae, cnn, 10).values()), SOME, SOME, (1, 1),
                           text=differences_shown)),
-    "C09": compared(sweep(first_gain, (0, 1, 2), (), (1, 2, 1),
+    "C09": compared(sweep(first_gain, (0, 1, 2, 4), (), (1, 2, 1),
                           text=lambda vae, cnn: f"bound {curve(vae)}; KL {curve(vae, 'kl_nats')}")),
     "C10": compared(sweep(lambda vae, cnn: vae[1].metrics["kl_nats"] / vae[0].metrics["kl_nats"], (0, 1),
                           text=lambda vae, cnn: curve(vae, "kl_nats"))),
@@ -156,12 +160,16 @@ MEASURES |= {
 def planes(function, needed=(2,), vae_only=False, **fields):
     """Measure of latents.py: function({latent: VAE}, {latent: PixelVAE}), one value a seed."""
 
-    def found(records) -> Measurement | None:
+    wanted = [(model, n) for model in (("vae",) if vae_only else ("vae", "pixelvae")) for n in needed]
+
+    def grouped(nets) -> list[dict]:
         seeds = {}
-        for r in chosen(records, experiment="latents"):
+        for r in nets:
             seeds.setdefault(r.seed, {})[r.settings["model"], r.settings["key"]["latent"]] = r
-        wanted = [(model, n) for model in (("vae",) if vae_only else ("vae", "pixelvae")) for n in needed]
-        groups = [group for _, group in sorted(seeds.items()) if all(w in group for w in wanted)]
+        return [group for _, group in sorted(seeds.items()) if all(w in group for w in wanted)]
+
+    def found(records) -> Measurement | None:
+        groups = next(filter(None, map(grouped, by_length(records, experiment="latents"))), [])
         if not groups:
             return None
         pairs = [
@@ -220,7 +228,7 @@ def information_shown(vae, pixelvae) -> str:
 
 def conditional(records) -> Measurement | None:
     """No. 44."""
-    return measure(chosen(records, experiment="labels"), "agreement")
+    return measure(longest(records, experiment="labels"), "agreement")
 
 
 MEASURES |= {

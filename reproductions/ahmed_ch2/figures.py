@@ -18,7 +18,7 @@ TITLES = {
 }  # fmt: skip
 
 
-def draw(rows, nets, planes, labels, results_dir) -> None:
+def draw(rows, nets, longer, planes, labels, results_dir) -> None:
     """All figures for which there are records, into <results>/ahmed_ch2."""
     folder = Path(results_dir) / "ahmed_ch2"
 
@@ -26,7 +26,7 @@ def draw(rows, nets, planes, labels, results_dir) -> None:
         return load_scores(Path(results_dir) / record.files["scores"])
 
     if nets:
-        figure_2_4(nets, folder / "figure_2_4.png")
+        figure_2_4(nets, longer, folder / "figure_2_4.png")
     wanted = [("PixelVAE, 2 layers", ("pixelvae", 2)), ("PixelCNN, 4 layers", ("pixelcnn", 4)),
               ("PixelCNN, 2 layers", ("pixelcnn", 2))]  # fmt: skip
     sheets = [(title, arrays(nets[key])["samples"]) for title, key in wanted if key in nets]
@@ -68,8 +68,11 @@ def theirs(name) -> np.ndarray:
     return np.array([values[f"F2.4b-{name}-L{depth:02d}"] for depth in THEIRS])
 
 
-def figure_2_4(nets, path) -> Path:
-    """(a) bound and exact NLL by depth; (b) KL and reconstruction stacked, the authors' as hollow bars beside ours."""
+def figure_2_4(nets, longer, path) -> Path:
+    """(a) bound and exact NLL by depth; (b) KL and reconstruction stacked, the authors' as hollow bars beside ours.
+
+    longer: the nets that were trained longer; (a) has them as hollow marks.
+    """
     vae, cnn = ({n: r for (m, n), r in nets.items() if m == model} for model in ("pixelvae", "pixelcnn"))
     with style():
         figure, (left, right) = plt.subplots(1, 2, figsize=(8, 3.8))
@@ -77,6 +80,12 @@ def figure_2_4(nets, path) -> Path:
             left.plot(list(vae), [r.metrics["nll_bound_nats"] for r in vae.values()], "o-", label="PixelVAE, bound")
         if cnn:
             left.plot(list(cnn), [r.metrics["nll_nats"] for r in cnn.values()], "s-", label="PixelCNN, exact")
+        for model, metric, mark, colour in (("pixelvae", "nll_bound_nats", "o", 0), ("pixelcnn", "nll_nats", "s", 1)):
+            found = {n: r for (m, n), r in longer.items() if m == model}
+            if found:
+                said = f"{PLANES.get(model, 'PixelCNN')}, {next(iter(found.values())).steps:,} iterations"
+                values = [r.metrics[metric] for r in found.values()]
+                left.plot(list(found), values, mark, color=COLOURS[colour], mfc="white", ms=7, label=said)
         left.plot(
             THEIRS[:-2], theirs("SUM")[:-2], "D:", color=COLOURS[7], mfc="white", ms=4, label="PixelVAE, authors'"
         )

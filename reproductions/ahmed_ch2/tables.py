@@ -11,6 +11,7 @@ from common.reporting.tables import Table, over_seeds, short
 from reproductions.ahmed_ch2 import figures
 from reproductions.ahmed_ch2.claims_figures import DEPTHS
 from reproductions.ahmed_ch2.selection import chosen
+from reproductions.ahmed_ch2.sizes import LONGER
 
 ROWS = {  # model: (name in the table, claims of its printed numbers)
     "conv_vae": ("Convolutional VAE", ("T2.1-07",)),
@@ -33,13 +34,14 @@ def make(records: list[Record], results_dir: str | Path) -> None:
         other = variants(records)
         if other.rows:
             other.write(folder / "other_bits_and_variants")
-    nets = sweep(records)
+    nets, longer = sweep(records), sweep(records, variant=LONGER)
     if nets:
-        figure_2_4(nets).write(folder / "figure_2_4")
-    planes = largest(records, experiment="latents")
+        figure_2_4(nets, longer).write(folder / "figure_2_4")
+    planes, trained_longer = (largest(records, experiment="latents", **v) for v in ({}, {"variant": LONGER}))
     if planes:
-        neighbours(planes).write(folder / "figure_2_5")
-    figures.draw(rows, nets, planes, largest(records, experiment="labels"), results_dir)
+        neighbours(planes + trained_longer).write(folder / "figure_2_5")
+    labels = largest(records, experiment="labels", variant=LONGER) or largest(records, experiment="labels")
+    figures.draw(rows, nets, longer, planes, labels, results_dir)
 
 
 def largest(records, **match) -> list[Record]:
@@ -51,10 +53,10 @@ def largest(records, **match) -> list[Record]:
     return []
 
 
-def sweep(records) -> dict[tuple[str, int], Record]:
+def sweep(records, **match) -> dict[tuple[str, int], Record]:
     """{("pixelvae", depth): record} of layers.py, the lowest seed of each."""
     found = {}
-    for r in largest(records, experiment="layers"):
+    for r in largest(records, experiment="layers", **match):
         found.setdefault((r.settings["model"], r.settings["key"]["layers"]), r)
     return dict(sorted(found.items()))
 
@@ -152,30 +154,36 @@ def differences(rows, results_dir) -> Table:
     )  # fmt: skip
 
 
-def figure_2_4(nets) -> Table:
-    """Development numbers of the authors beside ours, by depth."""
-    cells, lines = printed(), []
-    for depth in DEPTHS:
-        vae, cnn = nets.get(("pixelvae", depth)), nets.get(("pixelcnn", depth))
-        theirs = [float(cells[f"F2.4b-{name}-L{depth:02d}"]) for name in ("KL", "REC", "SUM")]
-        ours = [vae.metrics[m] if vae else None for m in ("kl_nats", "reconstruction_nats", "nll_bound_nats")]
-        probe = vae.metrics["probe_accuracy"] if vae else None
-        lines.append([depth, *theirs, *ours, cnn.metrics["nll_nats"] if cnn else None, probe])
+def figure_2_4(nets, longer) -> Table:
+    """Development numbers of the authors beside ours, by depth; then those of the longer trainings."""
+    lines = [depth_line(nets, depth) for depth in DEPTHS]
+    lines += [depth_line(longer, depth) for depth in DEPTHS if depth in {n for _, n in longer}]
     records = list(nets.values())
     said = [
         "Nats. KL, reconstruction and bound: the authors' (their plot script, split unknown) and ours; PixelCNN: "
         "exact, no numbers of the authors' are known. Probe: per cent of digits that 5 neighbours get right.",
-        f"Ours: {records[0].scale} scale, {records[0].data['name']}, width {records[0].settings['options']['width']}, "
-        f"{records[0].steps:,} iterations each; bits: {records[0].binarisation}.",
+        f"Ours: {records[0].scale} scale, {records[0].data['name']}, width {records[0].settings['options']['width']}; "
+        f"bits: {records[0].binarisation}.",
     ]
-    columns = ["layers", "their KL", "their rec.", "their sum", "KL", "reconstruction", "bound", "PixelCNN", "probe"]
+    columns = ["layers", "their KL", "their rec.", "their sum", "KL", "reconstruction", "bound", "PixelCNN", "probe",
+               "iterations"]  # fmt: skip
     return Table("Figure 2.4, printed beside measured", columns, lines, said)
+
+
+def depth_line(nets, depth) -> list:
+    """A row of `figure_2_4`."""
+    cells, vae, cnn = printed(), nets.get(("pixelvae", depth)), nets.get(("pixelcnn", depth))
+    theirs = [float(cells[f"F2.4b-{name}-L{depth:02d}"]) for name in ("KL", "REC", "SUM")]
+    metrics = ("kl_nats", "reconstruction_nats", "nll_bound_nats", "probe_accuracy")
+    *ours, probe = (vae.metrics[m] if vae else None for m in metrics)
+    steps = next((f"{r.steps:,}" for r in (vae, cnn) if r), None)
+    return [depth, *theirs, *ours, cnn.metrics["nll_nats"] if cnn else None, probe, steps]
 
 
 def neighbours(planes) -> Table:
     """Neighbour errors by latent size; printed 7.2 and 22.9 at two dimensions."""
     lines = []
-    for r in sorted(planes, key=lambda r: (r.settings["key"]["latent"], r.settings["model"], r.seed)):
+    for r in sorted(planes, key=lambda r: (r.settings["key"]["latent"], r.settings["model"], r.steps, r.seed)):
         m, cells = r.metrics, printed()
         model, latent = r.settings["model"], r.settings["key"]["latent"]
         shown = cells["F2.5-01" if model == "pixelvae" else "F2.5-02"] if latent == 2 else None
