@@ -20,15 +20,17 @@ from reproductions.ahmed_ch2 import models, runs, samples, sizes
 
 flags.DEFINE_enum("model", "conditional", ["conditional"], "There is one: conditional.")
 
+OPTIONS = {
+    "conditional": runs.TRAINING
+    | {"layers": 12, "width": 32, "filter_size": 5, "per_class": 100, "binarisation": "own_draw", "states": 1}
+}
+
 EXPERIMENT = experiment.Experiment(
     text="ahmed_ch2",
     name="labels",
     script=__file__,
     models=models.__file__,
-    options={
-        "conditional": runs.TRAINING
-        | {"layers": 12, "width": 32, "filter_size": 5, "per_class": 100, "binarisation": "own_draw", "states": 1}
-    },
+    options=OPTIONS,
     scales={
         "smoke": {"conditional": {
             "iterations": 40, "batch": 20, "every": 20, "decay": True, "layers": 1, "width": 4, "per_class": 2,
@@ -38,7 +40,7 @@ EXPERIMENT = experiment.Experiment(
     variants={
         "as_described": {},
         "dynamic": {"conditional": {"binarisation": "dynamic"}},
-        sizes.LONGER: {"conditional": runs.LONGER},
+        sizes.LONGER: runs.of_length(sizes.LONG, OPTIONS),
     },
     datasets={"smoke": "digits", "cpu": "mnist", "paper": "mnist"},
     evaluation=("validation_images", "per_class"),

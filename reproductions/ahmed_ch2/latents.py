@@ -22,7 +22,7 @@ flags.DEFINE_list("latent", ["2", "4", "8", "16", "64"], "Latent dimensions, one
 FLAGS = flags.FLAGS
 
 PAPER = runs.TRAINING | runs.LATENT | {"bound_draws": 10, "altered": 2_000, "width": 32, "binarisation": "own_draw"}
-PIXELVAE = {"layers": 6, "filter_size": 5}
+OPTIONS = {"pixelvae": PAPER | {"layers": 6, "filter_size": 5}, "vae": PAPER}
 SHORT = runs.SHORT | {"iterations": 3_000, "warm_up": 300, "width": 16}
 SMOKE = {
     name: value
@@ -35,7 +35,7 @@ EXPERIMENT = experiment.Experiment(
     name="latents",
     script=__file__,
     models=models.__file__,
-    options={"pixelvae": PAPER | PIXELVAE, "vae": PAPER},
+    options=OPTIONS,
     scales={
         "smoke": {"pixelvae": SMOKE | {"layers": 2}, "vae": SMOKE},
         "cpu": {"pixelvae": SHORT, "vae": SHORT},
@@ -43,7 +43,7 @@ EXPERIMENT = experiment.Experiment(
     variants={
         "as_described": {},
         "dynamic": dict.fromkeys(("pixelvae", "vae"), {"binarisation": "dynamic"}),
-        sizes.LONGER: dict.fromkeys(("pixelvae", "vae"), runs.LONGER | {"warm_up": 800}),
+        sizes.LONGER: runs.of_length(sizes.LONG, OPTIONS),
     },
     datasets={"smoke": "digits", "cpu": "mnist", "paper": "mnist"},
     evaluation=("validation_images", "bound_draws", "altered"),

@@ -23,6 +23,7 @@ FLAGS = flags.FLAGS
 
 PAPER = runs.TRAINING | runs.MEASURED | {"width": 32, "filter_size": 5, "estimate_images": 0}
 PIXELVAE = runs.LATENT | {"latent": 64, "probed": 10_000}
+OPTIONS = {"pixelvae": PAPER | PIXELVAE, "pixelcnn": PAPER}
 SHORT = runs.SHORT | runs.MEASURED_SHORT | {"iterations": 2_000, "width": 16, "estimate_images": 0}
 
 EXPERIMENT = experiment.Experiment(
@@ -30,7 +31,7 @@ EXPERIMENT = experiment.Experiment(
     name="layers",
     script=__file__,
     models=models.__file__,
-    options={"pixelvae": PAPER | PIXELVAE, "pixelcnn": PAPER},
+    options=OPTIONS,
     scales={
         "smoke": {
             "pixelvae": runs.SMOKE | runs.SMOKE_LATENT | {"width": 4, "latent": 4, "probed": 200, "estimate_images": 0},
@@ -41,7 +42,7 @@ EXPERIMENT = experiment.Experiment(
     variants={
         "as_described": {},
         "as_code": {"pixelvae": {"filter_size": 3}},  # as in likelihoods.py
-        sizes.LONGER: {"pixelvae": runs.LONGER | {"warm_up": 800}, "pixelcnn": runs.LONGER},
+        sizes.LONGER: runs.of_length(sizes.LONG, OPTIONS),
         **runs.variants(("pixelvae", "pixelcnn")),
     },
     datasets={"smoke": "digits", "cpu": "binarized_mnist", "paper": "binarized_mnist"},

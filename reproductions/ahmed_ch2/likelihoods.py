@@ -5,7 +5,7 @@
 
 The rows that the thesis ran itself. Exact for the PixelCNN; with a latent the bound (mean of ten draws, alpha = 1) on
 the whole test set and the importance-sampled estimate. Bits: Larochelle's fixed set; the variants own_draw and dynamic
-take MNIST, and their nats are never compared with the fixed set's.
+take MNIST, and their nats are never compared with the fixed set's. iterations_*: other lengths of the training.
 """
 
 import functools
@@ -78,6 +78,8 @@ EXPERIMENT = experiment.Experiment(
         "as_code": {"gated_pixelvae_up": {"filter_size": 3}},
         "nine_convolutions": dict.fromkeys(set(NETS) - {"gated_pixelcnn"}, {"encoder_convs": 9}),
         "unmasked": {"gated_pixelvae_up": {"unmasked": True}},
+        # At cpu scale: how a row falls with the length of its training, the learning rate falling to zero at each end.
+        **{f"iterations_{n}": runs.of_length(n, OPTIONS) for n in sizes.LENGTHS},
         **runs.variants(NETS),
     },
     datasets={"smoke": "digits", "cpu": "binarized_mnist", "paper": "binarized_mnist"},

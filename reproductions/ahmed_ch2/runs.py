@@ -10,7 +10,7 @@ from common.models import pixels
 from common.nets.precision import in_float32, precision
 from common.training.checkpoints import LastStates, load_whole
 from common.training.fit import fit
-from reproductions.ahmed_ch2 import samples, sizes
+from reproductions.ahmed_ch2 import samples
 
 FLAGS = experiment.FLAGS
 
@@ -27,7 +27,6 @@ EVALUATION = ("validation_images", *MEASURED)  # options that a training does no
 # Short trainings: the rate falls to zero along half a cosine, the last state is taken, layers compute in bfloat16.
 SHORT = {"decay": True, "every": 500, "states": 1, "precision": "bfloat16"}
 MEASURED_SHORT = {"estimate_draws": 1_000, "estimate_images": 250, "samples": 500}
-LONGER = {"iterations": sizes.LONG}  # as the rows of Table 2.1 at cpu scale
 SMOKE = {
     "iterations": 40, "batch": 20, "decay": True, "every": 20, "states": 2, "validation_images": 20, "bound_draws": 2,
     "estimate_draws": 20, "estimate_images": 10, "samples": 20, "binarisation": "own_draw",
@@ -44,6 +43,14 @@ def bits_of(images: Images, settings) -> BinaryImages:
 def variants(models_of_script) -> dict:
     """Variants that every script has: other draws of the bits, which are other numbers of nats."""
     return {kind: dict.fromkeys(models_of_script, {"binarisation": kind}) for kind in ("own_draw", "dynamic")}
+
+
+def of_length(iterations, options) -> dict:
+    """The variant of all models of `options` with so many iterations, a twentieth of them warm-up as at paper scale."""
+    return {
+        model: {"iterations": iterations} | ({"warm_up": iterations // 20} if "warm_up" in own else {})
+        for model, own in options.items()
+    }
 
 
 def trained(settings, net, bits: BinaryImages, work, **arguments):

@@ -9,4 +9,5 @@ ROWS = {  # README.md says where each size comes from
 }
 FULL = 200_000  # iterations of the released code
 LONG = 16_000  # iterations of the rows at cpu scale, whose learning rate ends at 0; from here on a level is compared
+LENGTHS = (4_000, 8_000, 40_000)  # others, to see how a row falls with its training
 LONGER = f"iterations_{LONG}"  # the variant that trains a net of the other scripts as long
