@@ -371,7 +371,11 @@ def test_labels_of_figure_2_5_are_apart_and_its_caption_has_every_seed():
 def test_tables_from_partial_records_and_twice_the_same_bytes(tmp_path):
     rng = np.random.default_rng(0)
     records = []
-    for record in rows() + sweep()[:6] + planes():
+    shorter = [
+        dataclasses.replace(r, name=f"{r.name}-4000", settings=r.settings | {"variant": "iterations_4000"})
+        for r in rows(steps=4_000)[:2]
+    ]
+    for record in rows() + shorter + sweep()[:6] + planes():
         bits = (rng.random((50, 28, 28, 1)) < 0.2).astype(np.uint8) * np.uint8(255)
         arrays = {"bound": rng.normal(80, 20, 100), "samples": bits}
         if record.experiment == "likelihoods" and record.settings["model"] == "gated_pixelcnn":
@@ -383,19 +387,33 @@ def test_tables_from_partial_records_and_twice_the_same_bytes(tmp_path):
         path = f"scores/{record.name}.npz"
         save_scores(tmp_path / path, **arrays)
         records.append(
-            dataclasses.replace(record, files={"scores": path}, metrics=record.metrics | {"parameters": 441_234.0})
+            dataclasses.replace(
+                record, files={"scores": path}, metrics=record.metrics | {"parameters": 441_234.0, "train_nats": 79.0}
+            )
         )
     tables.make(records, tmp_path)
     folder = tmp_path / "ahmed_ch2"
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     wanted = {"table_2_1.csv", "table_2_2_cost.csv", "differences.csv", "figure_2_4.csv", "figure_2_5.csv"}
-    wanted |= {"figure_2_4.png", "figure_2_5.png", "figure_a_2.png", "figure_a_3.png", "samples.png"}
+    wanted |= {
+        "lengths.csv",
+        "lengths.png",
+        "figure_2_4.png",
+        "figure_2_5.png",
+        "figure_a_2.png",
+        "figure_a_3.png",
+        "samples.png",
+    }
     assert wanted <= set(first)
     lines = {row["model"]: row for row in csv.DictReader((folder / "table_2_1.csv").open(encoding="utf-8"))}
     assert len(lines) == 11 and lines["PixelRNN"]["measured on"] == "quoted"
     best = lines["Gated PixelVAE without upsampling"]
     assert (best["printed"], best["bound"], best["estimate"]) == ("~78.96 (≤79.58)", "79.58", "78.96")
     assert lines["Gated PixelCNN"]["exact"] == "80.10" and lines["Gated PixelCNN"]["bound"] == ""
+    assert not (folder / "other_bits_and_variants.csv").exists()
+    length = [list(row.values())[:3] for row in csv.DictReader((folder / "lengths.csv").open(encoding="utf-8"))]
+    assert length[:3] == [["Convolutional VAE", "4,000", "87.41"], ["Convolutional VAE", "200,000", "87.41"],
+                          ["Convolutional VAE, printed", "200,000", "≤87.41"]]  # fmt: skip
     depth = list(csv.DictReader((folder / "figure_2_4.csv").open()))
     assert [row["layers"] for row in depth] == ["0", "1", "2", "4", "6", "8", "12"]
     assert (depth[1]["their KL"], depth[1]["KL"], depth[6]["KL"]) == ("11.59", "11.59", "")

@@ -8,6 +8,8 @@ from matplotlib import patheffects
 from common.reporting.claims import load_claims
 from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
 from common.reporting.records import load_scores
+from reproductions.ahmed_ch2.selection import nll
+from reproductions.ahmed_ch2.sizes import FULL
 
 THEIRS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 21)
 CLASSES = (*COLOURS[:6], "#882255", "#999999", "#000000", "#999933")  # ten, told apart by shape too
@@ -15,6 +17,10 @@ MARKS = "osD^vPX<>*"
 TITLES = {
     "conv_vae": "Convolutional VAE", "pixelvae": "PixelVAE", "gated_pixelcnn": "Gated PixelCNN",
     "gated_pixelvae_up": "Gated PixelVAE", "gated_pixelvae": "without upsampling",
+}  # fmt: skip
+PRINTED = {  # claims of the printed exact numbers or bounds
+    "conv_vae": "T2.1-07", "pixelvae": "T2.1-08", "gated_pixelcnn": "T2.1-09", "gated_pixelvae_up": "T2.1-11",
+    "gated_pixelvae": "T2.1-13",
 }  # fmt: skip
 
 
@@ -56,10 +62,14 @@ def draw(rows, nets, longer, planes, labels, results_dir) -> None:
         side_by_side([("", by_column)], folder / "by_class.png", note, columns=10)
 
 
+def scale_and_data(record) -> str:
+    """Scale and data, for captions."""
+    return f"{record.scale} scale, {record.data['name']}{' (stand-in)' if record.stand_in else ''}."
+
+
 def origin(record) -> str:
     """Scale, data and iterations, for captions."""
-    stand_in = " (stand-in)" if record.stand_in else ""
-    return f"{record.scale} scale, {record.data['name']}{stand_in}, {record.steps:,} iterations."
+    return f"{scale_and_data(record).removesuffix('.')}, {record.steps:,} iterations."
 
 
 def theirs(name) -> np.ndarray:
@@ -183,6 +193,25 @@ def figure_2_5(nets, path, of_all="") -> Path:
         caption = (
             "Figure 2.5: posterior means of the test digits; a number stands at the median of its class, or a line "
             f"leads there. Drawn is seed {first.seed} alone. {of_all + '. ' if of_all else ''}{origin(first)}"
+        )
+        return save_figure(figure, path, caption)
+
+
+def lengths(trained, path) -> Path:
+    """Exact NLL or bound of the rows of Table 2.1 by iterations, {model: records}; the printed number at 200,000."""
+    with style():
+        figure, axis = plt.subplots(figsize=(8, 3.8))
+        printed = {claim.claim_id: claim.printed_value for claim in load_claims(Path(__file__).with_name("claims.csv"))}
+        for number, (model, runs) in enumerate(trained.items()):
+            colour = COLOURS[number]
+            axis.semilogx([r.steps for r in runs], [nll(r) for r in runs], "os^vD"[number] + "-", color=colour,
+                          label=TITLES[model])  # fmt: skip
+            axis.plot(FULL, printed[PRINTED[model]], "os^vD"[number], color=colour, mfc="white", ms=8)
+        axis.set(xlabel="iterations", ylabel="test nats", xlim=(None, 1.3 * FULL))
+        axis.legend(fontsize=9)
+        caption = (
+            "Rows of Table 2.1 by the length of their training, one seed each, a learning rate that ends at 0 at each; "
+            f"hollow: the printed numbers, 200,000 iterations. {scale_and_data(next(iter(trained.values()))[0])}"
         )
         return save_figure(figure, path, caption)
 

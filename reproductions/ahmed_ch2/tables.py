@@ -8,11 +8,12 @@ from common.reporting.claims import load_claims
 from common.reporting.records import Record, load_scores, select
 from common.reporting.rooms import SCALES
 from common.reporting.tables import Table, over_seeds, short
-from reproductions.ahmed_ch2 import figures
+from reproductions.ahmed_ch2 import figures, sizes
 from reproductions.ahmed_ch2.claims_figures import DEPTHS
-from reproductions.ahmed_ch2.selection import chosen
-from reproductions.ahmed_ch2.sizes import LONGER
+from reproductions.ahmed_ch2.selection import chosen, nll
+from reproductions.ahmed_ch2.sizes import FULL, LONGER
 
+LENGTHS = tuple(f"iterations_{n}" for n in sizes.LENGTHS)
 ROWS = {  # model: (name in the table, claims of its printed numbers)
     "conv_vae": ("Convolutional VAE", ("T2.1-07",)),
     "pixelvae": ("PixelVAE", ("T2.1-08",)),
@@ -31,6 +32,10 @@ def make(records: list[Record], results_dir: str | Path) -> None:
     if rows:
         table_2_1(rows).write(folder / "table_2_1")
         differences(rows, results_dir).write(folder / "differences")
+        trained = by_length(records, rows)
+        if trained:
+            lengths(trained).write(folder / "lengths")
+            figures.lengths(trained, folder / "lengths.png")
         other = variants(records)
         if other.rows:
             other.write(folder / "other_bits_and_variants")
@@ -120,13 +125,42 @@ def variants(records) -> Table:
     """Rows of other bits, variants or data; never compared with Table 2.1 nor with one another."""
     lines = []
     for r in sorted(select(records, experiment="likelihoods"), key=lambda r: (r.binarisation, r.data["name"], r.name)):
-        if r.settings["variant"] == "as_described" and "=" not in r.name:
+        if "=" not in r.name and r.settings["variant"] in ("as_described", *LENGTHS):
             continue
         exact_or_bound = r.metrics.get("nll_nats", r.metrics.get("nll_bound_nats"))
         lines.append([r.name, r.binarisation, exact_or_bound, r.metrics.get("nll_estimate_nats"),
                       r.metrics.get("kl_nats"), r.steps])  # fmt: skip
     columns = ["run", "bits", "exact or bound", "estimate", "KL", "iterations"]
     return Table("Other bits and variants, nats", columns, lines, ["Fixed, own and dynamic draws are different tests."])
+
+
+def by_length(records, rows) -> dict[str, list[Record]]:
+    """{model: records of rising length}, first seeds, of the rows that were trained for several lengths."""
+    found = {}
+    for model, (first, *_) in rows.items():
+        runs = [first, *(r for name in LENGTHS for r in largest(records, experiment="likelihoods", model=model,
+                                                               variant=name) if r.seed == first.seed)]  # fmt: skip
+        if len(runs) > 1:
+            found[model] = sorted(runs, key=lambda r: r.steps)
+    return found
+
+
+def lengths(trained) -> Table:
+    """How a row falls with the length of its training; the printed rows have 200,000 iterations."""
+    cells, lines = printed(), []
+    for model, runs in trained.items():
+        name, ids = ROWS[model]
+        for r in runs:
+            lines.append([name, f"{r.steps:,}", nll(r), r.metrics.get("nll_estimate_nats"), r.metrics.get("kl_nats"),
+                          r.metrics["train_nats"]])  # fmt: skip
+        estimate = cells[ids[0]] if len(ids) > 1 else None
+        lines.append([f"{name}, printed", f"{FULL:,}", cells[ids[-1]], estimate, None, None])
+    columns = ["model", "iterations", "exact or bound", "estimate", "KL", "in training"]
+    said = [
+        "One seed each; the learning rate ends at 0, whatever the length. In training: minus the ELBO, or the exact "
+        "NLL, of training images, over the last 500 iterations."
+    ]
+    return Table("Table 2.1 by length of training, nats", columns, lines, said)
 
 
 def differences(rows, results_dir) -> Table:
