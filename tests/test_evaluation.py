@@ -16,6 +16,11 @@ from common.evaluation import samples, sharpness
 RNG = np.random.default_rng(1)
 
 
+@pytest.fixture(autouse=True)
+def _same_draws_in_any_order():
+    RNG.bit_generator.state = np.random.default_rng(1).bit_generator.state
+
+
 # --- samples ----------------------------------------------------------------------------------------------------------
 
 

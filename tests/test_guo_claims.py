@@ -274,6 +274,8 @@ def test_collapse_is_counted_over_seeds_and_never_judged_on_one(tmp_path):
     assert not one.values and "1 of 1 seeds" in one.reason and "at least 3" in one.reason
     three = measured("C10b", dcgans(tmp_path, [2, 4, 10]))
     assert three.values == pytest.approx((2 / 3,)) and three.text.startswith("(2 of 3 seeds: ")
+    assert "95 % interval of the share [0.09, 0.99]" in three.reason
+    assert claims_rules.share_within(3, 3).endswith(f"[{0.025 ** (1 / 3):.2f}, 1.00]")
     assert measured("C10b", dcgans(tmp_path, [2, 5, 10])).values == pytest.approx((1 / 3,))  # five are not fewer
 
 

@@ -13,6 +13,13 @@ from common.probability import objectives as o
 
 tfd = tfp.distributions
 RNG = np.random.default_rng(1)
+
+
+@pytest.fixture(autouse=True)
+def _same_draws_in_any_order():
+    RNG.bit_generator.state = np.random.default_rng(1).bit_generator.state
+
+
 DTYPES = [(np.float32, 2e-5), (np.float64, 1e-12)]
 
 

@@ -14,6 +14,7 @@ from scipy import stats
 
 from common.reporting.claims import Measurement, measure
 from common.reporting.records import lookup
+from common.reporting.verdicts import CONFIDENCE
 from reproductions.guo import chosen, values
 
 SEEDS = 3  # below that collapse is not counted
@@ -122,9 +123,16 @@ def counted(test, *nets, text="K {0[classes]:.0f}, H {0[label_entropy_nats]:.2f}
         low, high = np.mean(held), np.mean(np.add(held, is_open))
         if low < SHARE <= high:
             return too_short(used, needed(used), f"{count} ({shown})")
-        return made_of(used, [low if low >= SHARE else high], f"({count}: {shown})")
+        share = low if low >= SHARE else high
+        return made_of(used, [share], f"({count}: {shown})", reason=share_within(round(share * len(held)), len(held)))
 
     return found
+
+
+def share_within(count, seeds) -> str:
+    """ "of few seeds: 95 % interval of the share [0.09, 0.99]" (Clopper and Pearson), which a count alone hides."""
+    low, high = stats.binomtest(count, seeds).proportion_ci(CONFIDENCE)
+    return f"of {seeds} seeds: {100 * CONFIDENCE:.0f} % interval of the share [{low:.2f}, {high:.2f}]"
 
 
 def raced(net, rival):
