@@ -78,6 +78,8 @@ EXPERIMENT = experiment.Experiment(
         "as_code": {"gated_pixelvae_up": {"filter_size": 3}},
         "nine_convolutions": dict.fromkeys(set(NETS) - {"gated_pixelcnn"}, {"encoder_convs": 9}),
         "unmasked": {"gated_pixelvae_up": {"unmasked": True}},
+        # At cpu scale: latents are in use before their KL has its full weight (the warm-up of paper scale: 10,000).
+        sizes.WARMED: dict.fromkeys(set(NETS) - {"gated_pixelcnn"}, {"warm_up": 5_000}),
         # At cpu scale: how a row falls with the length of its training, the learning rate falling to zero at each end.
         **{f"iterations_{n}": runs.of_length(n, OPTIONS) for n in sizes.LENGTHS},
         **runs.variants(NETS),

@@ -46,9 +46,14 @@ def variants(models_of_script) -> dict:
 
 
 def of_length(iterations, options) -> dict:
-    """The variant of all models of `options` with so many iterations, a twentieth of them warm-up as at paper scale."""
+    """The variant of all models of `options` with so many iterations.
+
+    The warm-up is paper scale's 10,000, but at most five sixteenths of them: with a twentieth, as paper scale has of
+    its own length, the latents of a masked decoder are unused before their KL has its full weight.
+    """
+    warm_up = min(LATENT["warm_up"], 5 * iterations // 16)
     return {
-        model: {"iterations": iterations} | ({"warm_up": iterations // 20} if "warm_up" in own else {})
+        model: {"iterations": iterations} | ({"warm_up": warm_up} if "warm_up" in own else {})
         for model, own in options.items()
     }
 

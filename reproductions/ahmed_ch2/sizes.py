@@ -9,5 +9,6 @@ ROWS = {  # README.md says where each size comes from
 }
 FULL = 200_000  # iterations of the released code
 LONG = 16_000  # iterations of the rows at cpu scale, whose learning rate ends at 0; from here on a level is compared
+WARMED = "warm_up_5000"  # the variant of those rows with a longer warm-up, as `runs.of_length` has it
 LENGTHS = (4_000, 8_000, 40_000)  # others, to see how a row falls with its training
 LONGER = f"iterations_{LONG}"  # the variant that trains a net of the other scripts as long
