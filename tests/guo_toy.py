@@ -42,7 +42,8 @@ OF_CVAE = {
     "test_kl_nats": 0.0007, "reconstruction_mse": 0.053, "class_mean_mse": 0.053, "D_x": 0.99, "D_x_f": 0.96,
     "D_x_p": 0.96, "D_Gu": 0.01, "walk_both_monotone": 1, "walk_z_monotone": 0, "walk_label_monotone": 1,
     "walk_both_evenness": 1.5, "walk_z_evenness": 2, "walk_label_evenness": 1.5, "walk_both_length": 8,
-    "walk_z_length": 0.1, "walk_label_length": 8, "parameters_E": 400_000, "parameters_G": 110_521,
+    "walk_z_length": 0.1, "walk_label_length": 8, "walk_z_reached": 0.01,
+    "walk_label_reached": 0.98, "walk_both_reached": 0.99, "parameters_E": 400_000, "parameters_G": 110_521,
     "parameters_D": 3_232_129, "parameters_C": 3_241_354,
 } | {f"requested_accuracy_{digit}": 0.97 for digit in range(10)}  # fmt: skip
 OF_FACES = {
@@ -109,7 +110,8 @@ def write(results, experiment, model, variant, seed, scale="cpu", epochs=20) -> 
                   "options": OPTIONS | {"epochs": epochs}},
         data={"name": dataset, "binarisation": "probabilities" if experiment == "vae" else "none", "split": "test",
               "stand_in": "10,000 faces, not the author's crawl" if experiment == "faces" else ""},
-        files={"scores": path}, sha256={"scores": digest}, seconds=60.0, steps=1_000,
+        files={"scores": path}, sha256={"scores": digest}, seconds=60.0,
+        steps=epochs * author.STEPS_AN_EPOCH[model if experiment == "gan" else experiment],
         command=f"python reproductions/guo/{experiment}.py --scale={scale} --variant={variant} --seed={seed}",
         code={"fingerprint": "0" * 16, "modules": {}}, machine={"cpu": "Some CPU", "cores": 2, "memory_gb": 8},
     )  # fmt: skip

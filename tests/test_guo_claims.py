@@ -289,7 +289,8 @@ def test_collapse_seen_early_counts_and_its_absence_decides_nothing(tmp_path):
     for classes in ([2, 10, 10], [10, 10, 10], [2, 5, 8]):
         for claim in ("C10a", "C10b"):
             found = measured(claim, dcgans(tmp_path, classes, epochs=8))
-            assert not found.values and "after dcgan 8 of 100 epochs; decided from 40 of dcgan on" in found.reason
+            shown = "after dcgan 8 of 100 epochs; decided from 40 epochs of dcgan on"
+            assert not found.values and shown in found.reason
     assert not measured("C08d", early).values and "measured 2, 4, 10 (seed 1: digits" in measured("C08d", early).reason
     assert measured("C08d", early[:2]).values == (2, 4)
     assert not measured("C08d", dcgans(tmp_path, [2], epochs=chosen.STARTED - 1)).values  # may not have learned yet
@@ -337,7 +338,8 @@ def test_short_code_cvae_gans_count_only_against_a_claim(tmp_path):
 
 EARLY = {"C08d", "C10a", "C10b", "C08d_described", "C10a_described", "C10b_described", "C25", "C27a", "C27b", "C27c",
          "C31", "C34a", "C34b", "L05", "P02a", "P02b", "P03a", "P03b", "P05a", "P05b", "P05c"}  # fmt: skip
-ENDS = {"C32a", "C32b", "C32c", "C32d", "L02a", "L02b", "L03a", "L03b"}
+ENDS = {"C08a", "C08c", "C08a_described", "C08c_described", "C32a", "C32b", "C32c", "C32d", "L02a", "L02b", "L03a",
+        "L03b"}  # fmt: skip
 
 
 def test_short_trainings_of_convolutional_nets_decide_only_what_the_readme_lists(tmp_path):
@@ -355,10 +357,24 @@ def test_short_trainings_of_convolutional_nets_decide_only_what_the_readme_lists
     assert whole == set(claims_runs.MEASURES)
     dense = decided([r for r in records if chosen.run_of(r) not in chosen.ENOUGH])
     for lengths, more in (({"dcgan": 8, "cvae_gan": 12, "faces": 12}, EARLY), (chosen.ENOUGH, whole - ENDS)):
-        for record in records:
-            options = record.settings["options"]
-            options["epochs"] = lengths.get(chosen.run_of(record), options["epochs"])
-        assert decided(records) == dense | more
+        assert decided([of_length(r, lengths.get(chosen.run_of(r), chosen.epochs(r))) for r in records]) == dense | more
+
+
+def of_length(record, epochs):
+    """The record after so many of the author's epochs."""
+    settings = record.settings | {"options": record.settings["options"] | {"epochs": epochs}}
+    return replace(record, settings=settings, steps=epochs * author.STEPS_AN_EPOCH[chosen.run_of(record)])
+
+
+def test_faces_are_counted_in_updates_for_a_small_set_has_short_epochs(tmp_path):
+    """Twenty epochs of 9,000 faces are 6.5 of the author's."""
+    record = write(tmp_path, "faces", "dcgan", "as_described", 1, epochs=20)
+    assert measured("C12b", [record]).values
+    small = replace(record, steps=20 * 70)
+    shown = "after faces 1,400 of 10,800 updates; decided from 4,320 updates of faces on"
+    assert not measured("C12b", [small]).values and shown in measured("C12b", [small]).reason
+    assert measured("C12b", [replace(record, steps=62 * 70)]).values
+    assert "70 updates, the author's 216" in chosen.steps_an_epoch([small])
 
 
 def test_speed_is_compared_over_the_epochs_that_both_have(tmp_path):

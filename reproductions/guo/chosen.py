@@ -16,8 +16,8 @@ GAN_TEXT = "gan/gan/as_described"
 VAE, VAE_TEXT = "vae/vae/as_code", "vae/vae/as_text"
 CVAE, BAO = "cvae_gan/cvae_gan/as_code", "cvae_gan/cvae_gan/as_described"
 FACES = "faces/dcgan/as_described"
-# Epochs from which a run says something of the trained network: at these the author's own DCGAN has collapsed and his
-# CVAE-GAN has lost its variety. The dense GAN and the VAE are trained whole.
+# Epochs, of the author's (`passed`), from which a run says something of the trained network: at these his own DCGAN has
+# collapsed and his CVAE-GAN has lost its variety. The dense GAN and the VAE are trained whole.
 ENOUGH = {"dcgan": 40, "cvae_gan": 50, "faces": 20}
 STARTED = 5  # epochs below which a lack of variety may be that of a network that has not learned yet
 
@@ -29,7 +29,9 @@ def variant(net: str, name: str) -> str:
 
 # Variants that train a net longer than its scale does.
 CHANGED = [variant(BAO, name) for name in ("gc_0.1", "no_discriminator", "no_classifier", "pixels_only")]
-LONGER = {net: f"{net.rpartition('/')[2]}_50" for net in (CVAE, BAO, *CHANGED)} | {DCGAN: "as_code_40"}
+CHANGED += [variant(CVAE, name) for name in ("kl_scaled", "kl_batch_mean")]
+LONGER = {net: f"{net.rpartition('/')[2]}_50" for net in (CVAE, BAO, *CHANGED)}
+LONGER |= {DCGAN: "as_code_40", FACES: "as_described_62"}
 
 
 def of_net(records, net: str) -> list[Record]:
@@ -111,14 +113,34 @@ def epochs(record) -> int:
     return record.settings["options"]["epochs"]
 
 
+def passed(record) -> float:
+    """How many of the author's epochs a run is as long as: its own; of faces, whose sets differ in size, by updates."""
+    return record.steps / author.STEPS_AN_EPOCH["faces"] if run_of(record) == "faces" else epochs(record)
+
+
+def counted(run: str, of_epochs: float) -> tuple[str, str]:
+    """("20", "epochs"), or of faces ("4,320", "updates"): a length as it is told."""
+    if run == "faces":
+        return f"{of_epochs * author.STEPS_AN_EPOCH[run]:,.0f}", "updates"
+    return f"{of_epochs:g}", "epochs"
+
+
+def steps_an_epoch(records) -> str:
+    """ "An epoch of these faces has 70 updates, the author's 216." """
+    found = best(records, FACES)
+    ours = f"{found[0].steps // epochs(found[0])}" if found else "another number of"
+    return f"An epoch of these faces has {ours} updates, the author's {author.STEPS_AN_EPOCH['faces']}."
+
+
+def length(record) -> str:
+    """ "20 of 100 epochs", or "1,400 of 10,800 updates" of faces: a run's length and the author's."""
+    (ours, unit), (theirs, _) = (counted(run_of(record), n) for n in (passed(record), whole(record)))
+    return f"{ours} of {theirs} {unit}"
+
+
 def lengths(records) -> str:
-    """ "dcgan 20 of 100" for runs shorter than the author's, or nothing."""
-    return ", ".join(sorted({f"{run_of(r)} {epochs(r)} of {whole(r)}" for r in records if epochs(r) < whole(r)}))
-
-
-def shortened(records) -> str:
-    """ "epochs: dcgan 20 of 100" for runs shorter than the author's, or nothing."""
-    return f"epochs: {lengths(records)}" if lengths(records) else ""
+    """ "dcgan 20 of 100 epochs" for runs shorter than the author's, or nothing."""
+    return ", ".join(sorted({f"{run_of(r)} {length(r)}" for r in records if passed(r) < whole(r)}))
 
 
 def judges(records) -> str:

@@ -29,7 +29,7 @@ ACROSS = {
 def made_of(records, numbers, text="", **fields) -> Measurement | None:
     """A measurement whose numbers rest on several records each."""
     used = list({r.name + r.experiment: r for r in records}.values())
-    parts = (fields.pop("reason", ""), chosen.shortened(used), chosen.judges(used))
+    parts = (fields.pop("reason", ""), chosen.lengths(used), chosen.judges(used))
     reason = "; ".join(part for part in parts if part)
     return measure(
         used, numbers, text=text, stand_in=chosen.stand_in(used), reason=reason, across=across(used), **fields
@@ -44,21 +44,21 @@ def across(records) -> dict[str, str]:
 
 
 def needed(records, early=False, to_the_end=False) -> dict[str, int]:
-    """{run: epochs it needs} of those of the author's runs that a record among `records` is too short for."""
+    """{run: epochs of the author's that it needs} of his runs that a record among `records` is too short for."""
     least = chosen.whole if to_the_end else chosen.enough
-    return {} if early else {chosen.run_of(r): least(r) for r in records if chosen.epochs(r) < least(r)}
+    return {} if early else {chosen.run_of(r): least(r) for r in records if chosen.passed(r) < least(r)}
 
 
 def shows(seen, group) -> bool:
     """Whether runs of one seed, too short to decide a claim, already show what does: seen(metrics, ...)."""
-    started = all(chosen.epochs(r) >= chosen.STARTED for r in group)
+    started = all(chosen.passed(r) >= chosen.STARTED for r in group)
     return seen is not None and started and bool(seen(*(r.metrics for r in group)))
 
 
 def too_short(records, short, found: str) -> Measurement:
     """ "undecided", with what was found all the same."""
-    needs = " and ".join(f"{count} of {run}" for run, count in sorted(short.items()))
-    return Measurement(reason=f"measured {found} after {chosen.lengths(records)} epochs; decided from {needs} on")
+    needs = " and ".join(f"{' '.join(chosen.counted(run, count))} of {run}" for run, count in sorted(short.items()))
+    return Measurement(reason=f"measured {found} after {chosen.lengths(records)}; decided from {needs} on")
 
 
 def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, **fields):

@@ -54,6 +54,8 @@ OF_GAN = {
     "C04b": gap("z_linear_accuracy", GAN, VAE),
     "C04c": gap("z_neighbour_accuracy", variant(GAN, "latent_2"), VAE),
     "C04d": gap("z_label_changes", variant(GAN, "latent_2"), VAE),
+    "C04e": gap("z_label_changes", GAN, VAE),
+    "C04f": gap("z_path_length", GAN, VAE),
     "C05a": gap("label_entropy_nats", VAE, GAN),
     "C05b": gap("recall", VAE, GAN),
     "C05c": gap("nearest_within", VAE, GAN),
@@ -77,9 +79,11 @@ OF_DCGAN = either({
     "C03b": lambda net: gap("border_mean", GAN, net),
     "C07a": lambda net: rule(values.better_parts, net, GAN, text=values.parts_shown),
     "C07b": lambda net: gap("frechet", net, GAN),
-    "C08a": lambda net: metric("g_loss_slope", net, text="{0[g_loss_first]:.1f} to {0[g_loss_last_fifth]:.1f}"),
+    "C08a": lambda net: metric(
+        "g_loss_slope", net, to_the_end=True, text="{0[g_loss_first]:.1f} to {0[g_loss_last_fifth]:.1f}"
+    ),
     "C08b": lambda net: gap("g_loss_log_step", net, GAN),
-    "C08c": lambda net: metric("d_loss_last", net, text="D(G(z)) {0[D_Gz_last]:.3f}"),
+    "C08c": lambda net: metric("d_loss_last", net, to_the_end=True, text="D(G(z)) {0[D_Gz_last]:.3f}"),
     "C08d": lambda net: metric("classes", net, text=values.shares_shown, seen=values.few_classes),
     "C10a": lambda net: counted(values.all_classes, net, seen=values.few_classes),
     "C10b": lambda net: counted(values.few_classes, net, seen=values.few_classes),
@@ -94,8 +98,9 @@ OF_DCGAN |= {
 
 OF_FACES = {
     "C12a": metric("edge_ratio", FACES),
-    "C12b": metric(
-        "precision", FACES, text="Fréchet distance {0[frechet]:.1f}, between real halves {0[frechet_halves]:.1f}"
+    "C12b": metric("precision", FACES),
+    "C12c": rule(
+        lambda m: m["frechet"] / m["frechet_halves"], FACES, text="{0[frechet]:.2f} over {0[frechet_halves]:.2f}"
     ),
     "C13a": metric("pairwise_ratio", FACES, text="recall {0[recall]:.2f}"),
     "C13b": metric("duplicated_pairs", FACES, text="real faces: {0[duplicated_pairs_test]:.0f}"),
@@ -145,8 +150,8 @@ OF_CVAE_GAN = either({
     ),
     "C26a": lambda net: metric("walk_both_monotone", net),
     "C26b": lambda net: metric("walk_both_evenness", net),
-    "C26c": lambda net: rule(lambda m: m["walk_z_length"] / m["walk_both_length"], net),
-    "C26d": lambda net: rule(lambda m: m["walk_label_length"] / m["walk_both_length"], net),
+    "C26c": lambda net: rule(values.reached("z"), net, text=values.reached_shown),
+    "C26d": lambda net: rule(values.reached("label"), net, text=values.reached_shown),
     "C27a": lambda net: metric(
         "z_explained", net,
         text="of G's own variance: z {0[z_share]:.2f}, label {0[label_share]:.2f}, both {0[both_share]:.2f}",
@@ -167,6 +172,8 @@ OF_CVAE_GAN |= {
     "C29b": spread_ratio("frechet", BAO, variant(BAO, "no_gd")),
     "C29c": spread_ratio("frechet", BAO, variant(BAO, "no_gc")),
     "C29d": spread_ratio("D_x_f", BAO, variant(BAO, "no_features")),
+    "C29e": spread_ratio("D_x_f", BAO, variant(BAO, "no_gd")),
+    "C29f": spread_ratio("D_x_f", BAO, variant(BAO, "no_gc")),
     "C30a": gap("frechet", variant(BAO, "pixels_only"), BAO),
     "C30b": gap("frechet", variant(BAO, "no_discriminator"), BAO),
     "C30c": gap("requested_accuracy", BAO, variant(BAO, "no_classifier")),

@@ -2,6 +2,7 @@
 demonstration of section 3.2. Drawn from records only.
 """
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from common.reporting.figures import COLOURS, plt, save_figure, style
 from common.reporting.records import select
 from reproductions.guo import author, chosen
-from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, VAE_TEXT, best, scores, variant, whole
+from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, VAE_TEXT, best, scores, variant
 
 BLUE, ORANGE, GREEN, PINK = COLOURS[:4]
 TINY = 5e-5  # half of the last digit that the author printed; a loss of 0.0000 is drawn there on a logarithmic axis
@@ -37,14 +38,15 @@ def data_of(runs) -> str:
 
 
 def length(runs) -> str:
-    """ "cpu scale, 20 of 100 epochs, 3 seeds": how long our runs are beside the author's."""
-    count, seeds = runs[0].settings["options"]["epochs"], len(runs)
-    return f"{runs[0].scale} scale, {count} of {whole(runs[0])} epochs, {seeds} seed{'s' * (seeds > 1)}"
+    """ "cpu scale, 20 of 100 epochs, 3 seeds": how long our runs are beside the author's; of each length they have."""
+    counts = Counter(chosen.length(r) for r in runs)
+    shown = [f"{told}, {seeds} seed{'s' * (seeds > 1)}" for told, seeds in counts.items()]
+    return f"{runs[0].scale} scale, {' and '.join(shown)}"
 
 
-def lengths(records, nets) -> str:
-    """ "GAN: cpu scale, ...; VAE: ...": the `length` of every net {words: net} that has records."""
-    runs = {words: best(records, net) for words, net in nets.items()}
+def lengths(records, nets, of=chosen.furthest) -> str:
+    """ "GAN: cpu scale, ...; VAE: ...": the `length` of every net {words: net} that has records. of: as in `best`."""
+    runs = {words: best(records, net, of) for words, net in nets.items()}
     return "; ".join(f"{words}: {length(found)}" for words, found in runs.items() if found)
 
 
@@ -143,6 +145,7 @@ def faces_losses(records, results_dir, path):
         axes[1].set_xlabel("iteration")
         caption = (
             "Fig. F5: losses of the DCGAN on faces, cut at 12 (the author's generator reaches 24.5 at its second line)."
+            f" {chosen.steps_an_epoch(records)}"
         )
         save_figure(figure, path, caption)
 
@@ -231,7 +234,7 @@ def digit_shares(records, results_dir, path):
         nets = {"GAN": GAN, "DCGAN as in the code": DCGAN, "DCGAN as described": RADFORD}
         caption = (
             "Per cent of the samples by digit: of the author's grids by nearest neighbours, of ours by the judge. "
-            f"{lengths(records, nets)}."
+            f"{lengths(records, nets, chosen.trainings)}."
         )
         save_figure(figure, path, caption)
 
@@ -277,8 +280,10 @@ def distances(records, results_dir, path):
         caption = (
             "Fréchet distance to the test digits by epoch, of fewer samples than in the tables; one line a training, "
             "dots where it was measured (of exported trainings the quarters or less). "
-            f"{lengths(records, {label: net for label, (net, *_) in nets.items()})}."
+            f"{lengths(records, {label: net for label, (net, *_) in nets.items()}, chosen.trainings)}."
         )
+        judges = chosen.judges([r for net, *_ in nets.values() for r in best(records, net, chosen.trainings)])
+        caption += f" By {judges}: lines of two judges are some per cent apart for that." if judges else ""
         save_figure(figure, path, caption)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
-from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, best, scores, whole
+from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, best, length, of_net, scores
 
 DIGIT_COLOURS = (*COLOURS[:6], "#882255", COLOURS[7], "#888888", "#7A7A00")  # without yellow, pale on white
 MARKS = "osv^D<>pPX"
@@ -33,15 +33,15 @@ def draw(records, results_dir: str | Path) -> None:
     for net, drawing, name in drawings:
         if first[net]:
             drawing(first[net], scores(first[net], results_dir), folder / f"{name}.png")
-    dcgans = {words: first[net] for net, words in ((DCGAN, "as in the code"), (RADFORD, "as described")) if first[net]}
+    dcgans = {words: (first[net], next((r for r in best(records, net, of_net) if r.seed == first[net].seed), None))
+              for net, words in ((DCGAN, "as in the code"), (RADFORD, "as described")) if first[net]}  # fmt: skip
     if dcgans:
         dcgan_samples(dcgans, results_dir, folder / "figure_04_dcgan_samples.png")
 
 
 def origin(record) -> str:
     """ "as_code, cpu scale, seed 1, 20 of 200 epochs": the run behind a picture."""
-    count = record.settings["options"]["epochs"]
-    return f"{record.settings['variant']}, {record.scale} scale, seed {record.seed}, {count} of {whole(record)} epochs"
+    return f"{record.settings['variant']}, {record.scale} scale, seed {record.seed}, {length(record)}"
 
 
 def panels(figure_size, grids: list[tuple[str, np.ndarray]], rows: int, path, caption):
@@ -71,14 +71,19 @@ def gan_samples(record, arrays, path):
 
 
 def dcgan_samples(nets, results_dir, path):
-    """F4: 96 samples of the DCGAN after half and all of the epochs, as in the code and as described."""
+    """F4: 96 samples of the DCGAN after half and all of the epochs, as in the code and as described.
+
+    nets: {words: (record, one of a shorter training or None)}. Of a training whose pictures on the way are not kept,
+    the end of the shorter one stands in the place of the half.
+    """
     grids = []
-    for words, record in nets.items():
-        kept = quarters(scores(record, results_dir), 96)
-        half_and_whole = kept[1::2] or kept
-        grids += [("", np.full_like(kept[-1][1], 255))] * (2 - len(half_and_whole))  # of a longer training only the end
-        grids += [(f"{words}, {title.lower()}", grid) for title, grid in half_and_whole]
-    lines = "; ".join(f"{words}: {origin(record)}" for words, record in nets.items())
+    for words, (record, shorter) in nets.items():
+        shown = [(words, picture) for picture in quarters(scores(record, results_dir), 96)[1::2]]
+        if len(shown) < 2 and shorter:
+            shown = [(f"{words}, another training", quarters(scores(shorter, results_dir), 96)[-1])]
+            shown.append((words, quarters(scores(record, results_dir), 96)[-1]))
+        grids += [(f"{name}, {title.lower()}", grid) for name, (title, grid) in shown]
+    lines = "; ".join(f"{words}: {origin(record)}" for words, (record, _) in nets.items())
     caption = (
         f"Fig. F4: samples of the DCGAN, {lines}. The author's show 3s and 8s, and one 5; the text describes another "
         "network."
@@ -104,10 +109,12 @@ def latents(record, arrays, path):
             of_digit = z[labels == digit]
             axis.plot(*of_digit.T, MARKS[digit], color=DIGIT_COLOURS[digit], markersize=3, alpha=0.35, linestyle="",
                       markeredgewidth=0)  # fmt: skip
+            axis.plot([], [], MARKS[digit], color=DIGIT_COLOURS[digit], markersize=7, linestyle="", label=str(digit))
             axis.text(*np.median(of_digit, axis=0), str(digit), ha="center", va="center", fontsize=15, weight="bold",
                       color=DIGIT_COLOURS[digit], bbox={"boxstyle": "circle,pad=.15", "fc": "white", "ec": "none",
                                                         "alpha": 0.85}, zorder=5)  # fmt: skip
         axis.set(xlabel="first component", ylabel="second component", aspect="equal")
+        axis.legend(title="digit", fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
         caption = (
             f"Fig. F7: sampled latents of {len(z):,} test images ({origin(record)}); the number is a digit's median. "
             "Of two latents the analysis is a rotation only."

@@ -26,6 +26,7 @@ from reproductions.guo.chosen import (
     furthest,
     longer,
     of_net,
+    steps_an_epoch,
     variant,
 )
 
@@ -167,8 +168,8 @@ CHANGE_WORDS = {
 
 def dcgan_ablation(records) -> Table | None:
     """Why the MNIST DCGAN collapses: one change each from the code, and from the description back."""
-    metrics = ("classes", "label_entropy_nats", "frechet", "precision", "d_loss_last", "g_loss_last", "g_loss_slope",
-               "D_Gz_last")  # fmt: skip
+    metrics = ("classes", "label_entropy_nats", "frechet", "frechet_inference", "precision", "d_loss_last",
+               "g_loss_last", "g_loss_slope", "D_Gz_last")  # fmt: skip
     nets = [(DCGAN, "as in the code"), (longer(DCGAN), "as in the code, longer")]
     nets += [(variant(DCGAN, c), f"code, but {CHANGE_WORDS[c]}") for c in DCGAN_CHANGES]
     nets += [(RADFORD, "as described")]
@@ -181,11 +182,12 @@ def dcgan_ablation(records) -> Table | None:
             count = f"{sum(values.few_classes(r.metrics) for r in runs)} of {len(runs)}"
             rows.append([*found[:3], count, *found[3:]])
     return table(
-        "Why the DCGAN on digits collapses", [*HEAD, "collapsed", "K", "H, nats", "Fréchet", "precision", "d_loss",
-                                              "g_loss", "g slope", "D(G(z))"], rows,
+        "Why the DCGAN on digits collapses", [*HEAD, "collapsed", "K", "H, nats", "Fréchet", "running", "precision",
+                                              "d_loss", "g_loss", "g slope", "D(G(z))"], rows,
         "One change each; rows of other epochs than their base (the first row, or *as described*) differ from it in "
         "that and in the precision of training, too, and one seed against 1 of 3 separates nothing. Collapsed: fewer "
-        "than five digits with 1 %; at precision 0 no digit was ever drawn. Losses: means of the last ten epochs (of "
+        "than five digits with 1 %; at precision 0 no digit was ever drawn. Running: the Fréchet distance with batch "
+        "norm's running statistics in place of the batch's own. Losses: means of the last ten epochs (of "
         "shorter runs the last fifth); slope: nats an epoch.",
         *judges(records, dict(nets), of_net),
     )  # fmt: skip
@@ -277,6 +279,7 @@ def faces(records) -> Table | None:
                   "g_loss"],
         [row(records, variant(FACES, name), metrics, text) for name, text in words.items()],
         *notes,
+        steps_an_epoch(records),
         f"Fréchet distance between real faces, training against held-out: {halves}. Edge ratio and pairwise ratio: "
         "generated over real. Features of a network trained here to tell by how much a face is turned.",
     )  # fmt: skip

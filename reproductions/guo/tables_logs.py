@@ -7,7 +7,7 @@ from scipy import stats
 
 from common.reporting.tables import Table
 from reproductions.guo import author
-from reproductions.guo.chosen import CVAE, DCGAN, FACES, GAN, VAE, best, curve
+from reproductions.guo.chosen import CVAE, DCGAN, FACES, GAN, VAE, best, curve, steps_an_epoch
 
 NETS = {"gan": GAN, "dcgan": DCGAN, "faces": FACES, "vae": VAE, "cvae_gan": CVAE}
 LOSSES = {
@@ -17,7 +17,7 @@ LOSSES = {
     "cvae_gan": ("loss_D", "loss_C", "loss_G"),
 }
 OF_VAE = ("loss", "test_loss", "test_reconstruction", "test_kl")
-WINDOWS = ((1, 5), (6, 10), (16, 20), (41, 50), (91, 100), (191, 200))  # epochs from 1
+WINDOWS = ((1, 5), (6, 10), (16, 20), (31, 40), (41, 50), (91, 100), (191, 200))  # epochs from 1
 POINTS = (1, 2, 5, 10, 20, 30, 50, 100, 150, 200)
 
 
@@ -79,6 +79,7 @@ def by_range(records, results_dir) -> Table | None:
         origin(records, LOSSES),
         "An epoch: the mean of the batches whose loss the author printed, before their update (GAN and DCGAN one, "
         "CVAE-GAN and faces five), and of the same ones of ours.",
+        steps_an_epoch(records),
     ]
     columns = [
         "run",
@@ -113,6 +114,7 @@ def trends(records, results_dir) -> Table | None:
         origin(records, LOSSES),
         "Trend: Spearman's rank correlation with the epoch, over the epochs that both have; ours: mean over seeds. "
         "Fifths: means over the first and the last fifth of these epochs.",
+        steps_an_epoch(records),
     ]
     columns = ["run", "loss", "epochs", "trend, author", "trend, ours", "author, first fifth", "author, last fifth",
                "ours, first fifth", "ours, last fifth"]  # fmt: skip

@@ -92,6 +92,18 @@ def worst_digit(m) -> float:
     return min(m[f"requested_accuracy_{digit}"] for digit in range(10))
 
 
+def reached(part):
+    """Claim 26: p(second digit) at the end of a walk through `part` alone ("z", "label"), over that through both."""
+    return lambda m: m[f"walk_{part}_reached"] / m["walk_both_reached"]
+
+
+def reached_shown(m) -> str:
+    """p(second digit) at the ends, and how far the pictures move on the way."""
+    parts = {name: (m[f"walk_{name}_reached"], m[f"walk_{name}_length"]) for name in ("z", "label", "both")}
+    found = ", ".join(f"{name} {p:.3f} ({way:.1f})" for name, (p, way) in parts.items())
+    return f"p at the end, and in brackets how far the picture moves: {found}"
+
+
 def edge_distance(m) -> float:
     """Distance of the edge variance from that of real digits."""
     return abs(m["edge_variance"] - m["edge_variance_test"])
