@@ -97,7 +97,7 @@ def judges(records, words, of=furthest) -> list[str]:
     for net, name in words.items():
         for halves in {r.metrics.get("frechet_test_halves") for r in best(records, net, of)} - {None}:
             rows.setdefault(halves, []).append(name)
-    shown = "; ".join(f"{halves:.3g}: {', '.join(names)}" for halves, names in sorted(rows.items()))
+    shown = "; ".join(f"{halves:.3g}: {' / '.join(names)}" for halves, names in sorted(rows.items()))
     return [f"Several judges; the halves of the test set are apart by {shown}."] if len(rows) > 1 else []
 
 
