@@ -3,15 +3,17 @@
 import numpy as np
 
 from common.reporting.claims import Measurement, measure
-from common.reporting.records import select
 from reproductions.ahmed_ch2.selection import (
     EXACT_AND_BOUND,
+    RECIPES,
     best_nll,
-    by_seed,
     chosen,
     compared,
     nll,
     order_fields,
+    row,
+    together,
+    warm_up,
 )  # fmt: skip
 from reproductions.ahmed_ch2.sizes import ROWS
 
@@ -21,18 +23,18 @@ OWN_ROWS = ("conv_vae", "pixelvae", "gated_pixelcnn", "gated_pixelvae_up", "gate
 def rows(*models, value, weights=(), text="", **fields):
     """Measure of likelihoods.py: value(record of models[0], ...), one value a seed at which all models have run.
 
-    weights: of the models' numbers in an order of nats; with one seed they give the interval (`training_slack`).
+    All by one recipe (`together`). weights: of the models' numbers in an order of nats; with one seed they give the
+    interval (`training_slack`).
     """
 
     def found(records) -> Measurement | None:
-        nets = chosen(records, experiment="likelihoods")
-        groups = by_seed(nets, lambda r: r.settings["model"], models)
+        groups = together(records, models)
         if not groups:
             return None
         values = [value(*group.values()) for group in groups]
         more = dict(fields)
         if weights:
-            more |= order_fields(values, weights, nets)
+            more |= order_fields(values, weights, chosen(records, experiment="likelihoods", variant=RECIPES))
             trained_for = {r.steps for group in groups for r in group.values()}
             if len(trained_for) > 1:
                 each = ", ".join(f"{model} {r.steps:,}" for model, r in groups[0].items())
@@ -52,7 +54,7 @@ def gap(model):
     """No. 5: bound minus estimate, with its interval over images."""
 
     def found(records) -> Measurement | None:
-        nets = [r for r in chosen(records, experiment="likelihoods", model=model) if "gap_nats" in r.metrics]
+        nets = [r for r in row(records, model) if "gap_nats" in r.metrics]
         if not nets:
             return None
         halves = [(r.metrics["gap_nats"], 2 * r.metrics["gap_se_nats"]) for r in nets]
@@ -69,7 +71,7 @@ def gap(model):
 
 def saturation(records) -> Measurement | None:
     """No. 6: gain of N draws over N/2; fewer than 5,000 draws count only if they hold."""
-    nets = [r for r in chosen(records, experiment="likelihoods", model="gated_pixelvae") if "gap_nats" in r.metrics]
+    nets = [r for r in row(records, "gated_pixelvae") if "gap_nats" in r.metrics]
     if not nets:
         return None
     draws = int(nets[0].metrics["estimate_draws"])
@@ -89,7 +91,7 @@ def growing(records) -> Measurement | None:
         gains = [m[f"gain_over_{n}_nats"] for n in sorted({10, 100, draws // 2}) if f"gain_over_{n}_nats" in m]
         return -np.diff([m["gap_nats"], *gains, 0.0]).max()
 
-    nets = [r for r in chosen(records, experiment="likelihoods", model="gated_pixelvae") if "gap_nats" in r.metrics]
+    nets = [r for r in row(records, "gated_pixelvae") if "gap_nats" in r.metrics]
     return measure(nets, smallest)
 
 
@@ -99,25 +101,60 @@ def best_of_own(*nets) -> float:
     return own - min(others)
 
 
-def controlled(records) -> Measurement | None:
-    """No. 4 for equal depth, width, filter, latent size and training."""
-    same = ("layers", "width", "filter_size", "latent", "iterations", "decay", "average", "batch", "learning_rate")
-    found = [r for r in select(records, experiment="likelihoods") if r.settings["variant"] == "as_described"]
-    with_up = {}
-    for r in found:
-        if r.settings["model"] in ("gated_pixelvae_up", "gated_pixelvae"):
-            key = (r.seed, r.data["name"], r.binarisation, *(r.settings["options"].get(name) for name in same))
-            with_up.setdefault(key, {})[r.settings["model"]] = r
-    pairs = [pair for pair in with_up.values() if len(pair) == 2]
-    if not pairs:
-        return Measurement(reason="no pair of equal size and training") if found else None
-    names = sorted({p["gated_pixelvae"].data["name"] for p in pairs}, key=lambda n: (n != "binarized_mnist", n))
-    pairs = [p for p in pairs if p["gated_pixelvae"].data["name"] == names[0]]
-    pairs = [p for p in pairs if p["gated_pixelvae"].steps == max(q["gated_pixelvae"].steps for q in pairs)]
-    values = [nll(p["gated_pixelvae"]) - nll(p["gated_pixelvae_up"]) for p in pairs]
-    used = [r for p in pairs for r in p.values()]
-    text = f"{used[0].steps:,} iterations"
-    return measure(used, values, text=text, **order_fields(values, (1, 1), found))
+def less_its_error(record) -> float:
+    """No. 1: the estimate minus its standard error over images, where the record has it; nats.
+
+    The estimate is the bound on all test images minus the mean gap on some: their errors are added in squares.
+    """
+    return record.metrics["nll_estimate_nats"] - estimate_error(record)
+
+
+def estimate_error(record) -> float:
+    """Standard error of the estimate over images, nats; 0 where it was not recorded."""
+    return float(np.hypot(*(record.metrics.get(name, 0.0) for name in ("nll_bound_se_nats", "gap_se_nats"))))
+
+
+def error_shown(record) -> str:
+    """The estimate and its error apart."""
+    return f"estimate {record.metrics['nll_estimate_nats']:.2f}, its standard error {estimate_error(record):.2f}"
+
+
+TRAINED_ALIKE = ("iterations", "decay", "average", "batch", "learning_rate")
+SIZES = ("layers", "width", "filter_size")
+
+
+def controlled(own, other, value, same, **fields):
+    """Nos. 3 and 4 for nets of equal `same` options: value(own's record, other's), one value a seed.
+
+    Of several such pairs the longest trainings, and of these the longest warm-up of `own`.
+    """
+
+    def alike(r) -> tuple:
+        return r.seed, r.binarisation, *(r.settings["options"].get(name) for name in (*same, *TRAINED_ALIKE))
+
+    def found(records) -> Measurement | None:
+        nets = {m: chosen(records, experiment="likelihoods", model=m, variant=RECIPES) for m in (own, other)}
+        pairs = [(a, b) for a in nets[own] for b in nets[other] if alike(a) == alike(b)]
+        if not pairs:
+            return Measurement(reason="no pair of equal size and training") if any(nets.values()) else None
+        longest = max((a.steps, warm_up(a)) for a, _ in pairs)
+        pairs = [(a, b) for a, b in pairs if (a.steps, warm_up(a)) == longest]
+        values = [value(*pair) for pair in pairs]
+        all_nets = chosen(records, experiment="likelihoods", variant=RECIPES)
+        more = fields | order_fields(values, (1, 1), all_nets) | {"text": fields["text"](*pairs[0])}
+        return measure([r for pair in pairs for r in pair], values, **more)
+
+    return found
+
+
+def difference(a, b) -> float:
+    """Exact NLL or bound of the first minus that of the second, nats."""
+    return nll(a) - nll(b)
+
+
+def estimate_minus_exact(a, b) -> float:
+    """No. 3: estimate of the first (its bound where there is none) minus exact NLL of the second, nats."""
+    return best_nll(a) - nll(b)
 
 
 def both(*nets) -> str:
@@ -130,6 +167,11 @@ def both_best(*nets) -> str:
     return ", ".join(f"{r.settings['model']} {best_nll(r):.2f}" for r in nets)
 
 
+def with_kl(text):
+    """What `text` says of two nets, and the KL of the first: its z tells on average at most that many nats."""
+    return lambda own, other: f"{text(own, other)}; KL {own.metrics['kl_nats']:.2f}"
+
+
 ORDER = {"weights": (1, 1), "across": EXACT_AND_BOUND, "text": both}
 MEASURES = {
     "T2.1-07": level("conv_vae", "nll_bound_nats"),
@@ -139,20 +181,24 @@ MEASURES = {
     "T2.1-11": level("gated_pixelvae_up", "nll_bound_nats"),
     "T2.1-12": level("gated_pixelvae", "nll_estimate_nats"),
     "T2.1-13": level("gated_pixelvae", "nll_bound_nats"),
-    "C01": level("gated_pixelvae", "nll_estimate_nats"),
+    "C01": compared(rows("gated_pixelvae", value=less_its_error, text=error_shown), ROWS),
     "C01b": rows(*OWN_ROWS, value=best_of_own, weights=(1, 1), across=EXACT_AND_BOUND, text=both_best),
     "C02b": level("pixelvae", "nll_bound_nats"),
-    "C03": rows("gated_pixelvae_up", "gated_pixelcnn", value=lambda a, b: best_nll(a) - nll(b),
-                **ORDER | {"text": both_best}),
-    "C03b": rows("gated_pixelvae_up", "gated_pixelcnn", value=lambda a, b: nll(a) - nll(b), **ORDER),
-    "C04": compared(rows("gated_pixelvae", "gated_pixelvae_up", value=lambda a, b: nll(a) - nll(b), **ORDER), ROWS,
-                    length=False),
-    "C04b": controlled,
+    "C03": compared(rows("gated_pixelvae_up", "gated_pixelcnn", value=estimate_minus_exact,
+                         **ORDER | {"text": with_kl(both_best)}), ROWS, length=False),
+    "C03b": compared(rows("gated_pixelvae_up", "gated_pixelcnn", value=difference,
+                          **ORDER | {"text": with_kl(both)}), ROWS, length=False),
+    "C03c": controlled("gated_pixelvae_up", "gated_pixelcnn", estimate_minus_exact, SIZES,
+                       text=with_kl(both_best), across=EXACT_AND_BOUND),
+    "C03d": controlled("gated_pixelvae_up", "gated_pixelcnn", difference, SIZES,
+                       text=with_kl(both), across=EXACT_AND_BOUND),
+    "C04": compared(rows("gated_pixelvae", "gated_pixelvae_up", value=difference, **ORDER), ROWS, length=False),
+    "C04b": controlled("gated_pixelvae", "gated_pixelvae_up", difference, (*SIZES, "latent", "warm_up"), text=both),
     "C05": gap("gated_pixelvae"),
     "C05b": gap("gated_pixelvae_up"),
     "C06": saturation,
-    "C07": rows("conv_vae", "pixelvae", value=lambda a, b: nll(a) - nll(b), text=both),
-    "C07b": compared(rows("conv_vae", "pixelvae", value=lambda a, b: nll(a) - nll(b), text=both), ROWS),
+    "C07": rows("conv_vae", "pixelvae", value=difference, text=both),
+    "C07b": compared(rows("conv_vae", "pixelvae", value=difference, text=both), ROWS),
     "C28": rows("gated_pixelvae", value=lambda r: r.metrics["reconstruction_agreement"],
                 text=lambda r: f"accuracy of the judge {r.metrics['judge_accuracy']:.3f}"),
     "C33b": growing,

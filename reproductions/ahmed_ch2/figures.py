@@ -8,7 +8,7 @@ from matplotlib import patheffects
 from common.reporting.claims import load_claims
 from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
 from common.reporting.records import load_scores
-from reproductions.ahmed_ch2.selection import nll
+from reproductions.ahmed_ch2.selection import nll, span, warm_up
 from reproductions.ahmed_ch2.sizes import FULL
 
 THEIRS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 21)
@@ -16,7 +16,7 @@ CLASSES = (*COLOURS[:6], "#882255", "#999999", "#000000", "#999933")  # ten, tol
 MARKS = "osD^vPX<>*"
 TITLES = {
     "conv_vae": "Convolutional VAE", "pixelvae": "PixelVAE", "gated_pixelcnn": "Gated PixelCNN",
-    "gated_pixelvae_up": "Gated PixelVAE", "gated_pixelvae": "without upsampling",
+    "gated_pixelvae_up": "Gated PixelVAE", "gated_pixelvae": "Gated, no upsampling",
 }  # fmt: skip
 PRINTED = {  # claims of the printed exact numbers or bounds
     "conv_vae": "T2.1-07", "pixelvae": "T2.1-08", "gated_pixelcnn": "T2.1-09", "gated_pixelvae_up": "T2.1-11",
@@ -24,42 +24,63 @@ PRINTED = {  # claims of the printed exact numbers or bounds
 }  # fmt: skip
 
 
-def draw(rows, nets, longer, planes, labels, results_dir) -> None:
-    """All figures for which there are records, into <results>/ahmed_ch2."""
+A_2 = {("pixelvae", 2): "PixelVAE, 2 layers", ("pixelcnn", 4): "PixelCNN, 4 layers",
+       ("pixelcnn", 2): "PixelCNN, 2 layers"}  # fmt: skip
+PLANES = {"vae": "VAE", "pixelvae": "PixelVAE"}
+FRAME = 150  # grey of frames and of the lines between two images that belong together
+
+
+def arrays_of(record, results_dir) -> dict[str, np.ndarray]:
+    """What a record keeps beside its numbers."""
+    return load_scores(Path(results_dir) / record.files["scores"])
+
+
+def draw_rows(rows, results_dir) -> None:
+    """Figure A.3 and the samples of the rows of Table 2.1, {model: records}."""
     folder = Path(results_dir) / "ahmed_ch2"
-
-    def arrays(record):
-        return load_scores(Path(results_dir) / record.files["scores"])
-
-    if nets:
-        figure_2_4(nets, longer, folder / "figure_2_4.png")
-    wanted = [("PixelVAE, 2 layers", ("pixelvae", 2)), ("PixelCNN, 4 layers", ("pixelcnn", 4)),
-              ("PixelCNN, 2 layers", ("pixelcnn", 2))]  # fmt: skip
-    sheets = [(title, arrays(nets[key])["samples"]) for title, key in wanted if key in nets]
-    if sheets:
-        note = next(origin(nets[key]) for _, key in wanted if key in nets)
-        side_by_side(sheets, folder / "figure_a_2.png", f"Figure A.2: samples; receptive fields of 7, 11, 7. {note}")
-    planes = [r for r in planes if r.settings["key"]["latent"] == 2]
-    codes = {r.settings["model"]: r for r in planes if r.seed == planes[0].seed}
-    if codes:
-        nets = {model: (r, arrays(r)) for model, r in codes.items()}
-        figure_2_5(nets, folder / "figure_2_5.png", errors_of_all(planes))
     if "gated_pixelvae" in rows:
         record = rows["gated_pixelvae"][0]
-        figure_a_3(arrays(record), folder / "figure_a_3.png", origin(record))
-    sheets = [(TITLES[model], arrays(found[0])["samples"]) for model, found in rows.items()]
+        figure_a_3(arrays_of(record, results_dir), folder / "figure_a_3.png", origin(record))
+    sheets = [(TITLES[model], arrays_of(found[0], results_dir)["samples"]) for model, found in rows.items()]
     if sheets:
-        note = origin(next(iter(rows.values()))[0])
-        side_by_side(sheets, folder / "samples.png", f"Samples of the rows of Table 2.1. {note}")
-    if labels:
-        sheet = arrays(labels[0])["samples"]  # in the order of the ten classes
-        options = labels[0].settings["options"]
-        note = (
-            f"Class-conditional samples, a column a class, 0 to 9; {options['layers']} layers of {options['width']} "
-            f"maps. A judge sees the wanted class in {100 * labels[0].metrics['agreement']:.0f} %. {origin(labels[0])}"
-        )
-        by_column = sheet.reshape(10, -1, *sheet.shape[1:]).swapaxes(0, 1).reshape(sheet.shape)
-        side_by_side([("", by_column)], folder / "by_class.png", note, columns=10)
+        note = f"Samples of the rows of Table 2.1. {origins({TITLES[m]: found[0] for m, found in rows.items()})}"
+        side_by_side(sheets, folder / "samples.png", note)
+
+
+def draw_layers(nets, longer, sheets, results_dir) -> None:
+    """Figure 2.4 of the nets and the longer trained ones, and Figure A.2 of `sheets`: {(model, depth): record}."""
+    folder = Path(results_dir) / "ahmed_ch2"
+    if nets:
+        figure_2_4(nets, longer, folder / "figure_2_4.png")
+    if sheets:
+        note = f"Figure A.2: samples; receptive fields of 7, 11, 7. {of_nets({A_2[k]: r for k, r in sheets.items()})}"
+        shown = [(A_2[key], arrays_of(sheets[key], results_dir)["samples"]) for key in A_2 if key in sheets]
+        side_by_side(shown, folder / "figure_a_2.png", note)
+
+
+def draw_plane(codes, planes, results_dir) -> None:
+    """Figure 2.5 of `codes`, {model: record} of one seed; its caption has all seeds of that length among `planes`."""
+    if codes:
+        first = next(iter(codes.values()))
+        plane = [r for r in planes if r.settings["key"]["latent"] == 2]
+        alike = [r for r in plane if r.settings["variant"] == first.settings["variant"]]
+        nets = {model: (r, arrays_of(r, results_dir)) for model, r in codes.items()}
+        figure_2_5(nets, Path(results_dir) / "ahmed_ch2/figure_2_5.png", errors_of_all(alike))
+
+
+def draw_labels(labels, results_dir) -> None:
+    """Class-conditional samples of the first of `labels`, a column a class."""
+    if not labels:
+        return
+    sheet = arrays_of(labels[0], results_dir)["samples"]  # in the order of the ten classes
+    options = labels[0].settings["options"]
+    note = (
+        f"Class-conditional samples, a column a class, 0 to 9; {options['layers']} layers of {options['width']} maps. "
+        f"A judge sees the wanted class in {100 * labels[0].metrics['agreement']:.0f} %. {origin(labels[0])}"
+    )
+    by_column = sheet.reshape(10, -1, *sheet.shape[1:]).swapaxes(0, 1).reshape(sheet.shape)
+    path = Path(results_dir) / "ahmed_ch2/by_class.png"
+    side_by_side([("", by_column)], path, note, columns=10, above=range(10))
 
 
 def scale_and_data(record) -> str:
@@ -68,8 +89,46 @@ def scale_and_data(record) -> str:
 
 
 def origin(record) -> str:
-    """Scale, data and iterations, for captions."""
-    return f"{scale_and_data(record).removesuffix('.')}, {record.steps:,} iterations."
+    """Scale, data, iterations and KL warm-up, for captions."""
+    warm = f", KL warm-up {warm_up(record):,}" if warm_up(record) else ""
+    return f"{scale_and_data(record).removesuffix('.')}, {record.steps:,} iterations{warm}."
+
+
+def origins(nets) -> str:
+    """`origin` of several nets, {title: record}: once for all where they differ in their KL warm-ups at most."""
+    records = list(nets.values())
+    if len({(scale_and_data(r), r.steps) for r in records}) > 1:
+        return " ".join(f"{title}: {origin(r)}" for title, r in nets.items())
+    titles = {}
+    for title, r in nets.items():
+        titles.setdefault(warm_up(r), []).append(title)
+    shared = f"{scale_and_data(records[0]).removesuffix('.')}, {records[0].steps:,} iterations"
+    warm = {f"{n:,}": ", ".join(names) for n, names in sorted(titles.items()) if n}
+    if len(warm) > 1:
+        return f"{shared}, KL warm-up {'; '.join(f'{n} ({names})' for n, names in warm.items())}."
+    return f"{shared}, KL warm-up {next(iter(warm))}." if warm else f"{shared}."
+
+
+def schedules(records) -> str:
+    """ "2,000 iterations, KL warm-up 200; 16,000 iterations, KL warm-up 5,000", by length."""
+    said = []
+    for steps in sorted({r.steps for r in records}):
+        warm = [warm_up(r) for r in records if r.steps == steps and warm_up(r)]
+        said.append(f"{steps:,} iterations" + (f", KL warm-up {span(warm)}" if warm else ""))
+    return "; ".join(said)
+
+
+def of_nets(nets) -> str:
+    """`origins`, and the width of the nets."""
+    return f"Width {span([r.settings['options']['width'] for r in nets.values()])}; {origins(nets)}"
+
+
+def learning_rates(trained) -> str:
+    """How the learning rate ends, of {model: records}, from the records."""
+    ending = [TITLES[m] for m, runs in trained.items() if all(r.settings["options"]["decay"] for r in runs)]
+    if len(ending) == len(trained):
+        return "the learning rate ends at 0, whatever the length"
+    return f"the learning rate ends at 0 for {', '.join(ending)} alone" if ending else "the learning rate is constant"
 
 
 def theirs(name) -> np.ndarray:
@@ -97,21 +156,26 @@ def figure_2_4(nets, longer, path) -> Path:
                 values = [r.metrics[metric] for r in found.values()]
                 left.plot(list(found), values, mark, color=COLOURS[colour], mfc="white", ms=7, label=said)
         left.plot(
-            THEIRS[:-2], theirs("SUM")[:-2], "D:", color=COLOURS[7], mfc="white", ms=4, label="PixelVAE, authors'"
+            THEIRS[:-1], theirs("SUM")[:-1], "D:", color=COLOURS[7], mfc="white", ms=4, label="PixelVAE, authors'"
         )
-        left.set(title="(a) test NLL", xlabel="PixelCNN layers", ylabel="nats")
+        left.set(title="(a) test NLL", xlabel="PixelCNN layers", ylabel="nats", xticks=range(0, 14, 2))
         left.legend(fontsize=9)
         bars(right, vae)
+        records = list(nets.values())
+        hollow = f". Hollow circles and squares: {schedules(list(longer.values()))}" if longer else ""
         caption = (
             "Figure 2.4: (a) bound of the PixelVAE and exact NLL of the PixelCNN, (b) KL and reconstruction, by the "
-            f"number of masked layers; authors' (KL hatched): their plot script. {origin(next(iter(nets.values())))}"
+            f"number of masked layers. Width {span([r.settings['options']['width'] for r in records])}; "
+            f"{scale_and_data(records[0])} Lines in (a), bars in (b): "
+            f"{schedules(records)}{hollow}. Authors' (KL hatched): their plot script; their "
+            f"point at {THEIRS[-1]} layers ({theirs('SUM')[-1]:.2f}) is left out of (a)."
         )
         return save_figure(figure, path, caption)
 
 
 def bars(axis, vae):
     """Stacked bars by depth; without a PixelVAE the authors' alone."""
-    depths = list(vae) or list(THEIRS[:-2])
+    depths = list(vae) or list(THEIRS[:-1])
     places = np.arange(len(depths))
     their = {name: dict(zip(THEIRS, theirs(name), strict=True)) for name in ("KL", "REC")}
     kl, rec = ([their[name].get(d, np.nan) for d in depths] for name in ("KL", "REC"))
@@ -165,9 +229,6 @@ def labels_of(axis, codes, label) -> None:
         text.set_path_effects([patheffects.withStroke(linewidth=3.5, foreground="white")])
 
 
-PLANES = {"vae": "VAE", "pixelvae": "PixelVAE"}
-
-
 def figure_2_5(nets, path, of_all="") -> Path:
     """The test set in the plane of two latents, a panel a net, digits by colour, shape and a number at their median.
 
@@ -209,35 +270,54 @@ def lengths(trained, path) -> Path:
             axis.plot(FULL, printed[PRINTED[model]], "os^vD"[number], color=colour, mfc="white", ms=8)
         axis.set(xlabel="iterations", ylabel="test nats", xlim=(None, 1.3 * FULL))
         axis.legend(fontsize=9)
+        warm_ups = [
+            f"{TITLES[model]} " + ", ".join(f"{warm_up(r):,} at {r.steps:,}" for r in runs)
+            for model, runs in trained.items()
+            if all(map(warm_up, runs))
+        ]
         caption = (
-            "Rows of Table 2.1 by the length of their training, one seed each, a learning rate that ends at 0 at each; "
-            f"hollow: the printed numbers, 200,000 iterations. {scale_and_data(next(iter(trained.values()))[0])}"
+            f"Rows of Table 2.1 by the length of their training, one seed each; {learning_rates(trained)}. Hollow: the "
+            f"printed numbers, {FULL:,} iterations. {scale_and_data(next(iter(trained.values()))[0])} KL warm-up: "
+            f"{'; '.join(warm_ups) or 'none'}."
         )
         return save_figure(figure, path, caption)
 
 
 def figure_a_3(arrays, path, note) -> Path:
-    """Pairs: a test image, and to its right a draw from its code."""
-    pairs = np.concatenate([arrays["originals"], arrays["reconstructions"]], axis=2)[:48]
-    return side_by_side(
-        [("", pairs)],
-        path,
-        f"Figure A.3: test images and reconstructions beside them, by the Gated PixelVAE without upsampling. {note}",
-        8,
+    """Pairs, a frame each: a test image, and to its right a draw from its code."""
+    originals, drawn = arrays["originals"][:48], arrays["reconstructions"][:48]
+    line = np.full_like(originals[:, :, :1], 255 - FRAME)
+    pairs = framed(np.concatenate([originals, line, drawn], axis=2))
+    caption = (
+        "Figure A.3: in each frame a test image (left) and its reconstruction (right), by the Gated PixelVAE without "
+        f"upsampling. {note}"
     )
+    return side_by_side([("", pairs)], path, caption, 8, 8, border=False)
 
 
-def side_by_side(sheets, path, caption, columns=5) -> Path:
-    """Sample sheets beside one another, dark on light, each with its title; as high as the sheets are."""
-    grids = [image_grid(255 - images, columns, 2) for _, images in sheets]
+def framed(images) -> np.ndarray:
+    """[N, H + 2, W + 2, 1]: each image, light on dark, in a frame that is grey on the page."""
+    return np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=255 - FRAME)
+
+
+def side_by_side(sheets, path, caption, columns=5, gap=2, above=(), border=True) -> Path:
+    """Sample sheets beside one another, dark on light, each with its title; as high as the sheets are.
+
+    gap: white pixels between two images. above: labels of the columns. border: a frame around each sheet.
+    """
+    grids = [np.pad(np.squeeze(image_grid(255 - images, columns, gap)), 4, constant_values=255) for _, images in sheets]
     tallest = max(grid.shape[0] / grid.shape[1] for grid in grids)
     with style():
-        size = (8, 7.8 / len(sheets) * tallest + (0.4 if sheets[0][0] else 0.1))
+        size = (8, 7.8 / len(sheets) * tallest + (0.4 if sheets[0][0] or len(above) else 0.1))
         figure, axes = plt.subplots(1, len(sheets), figsize=size, squeeze=False)
-        for axis, (title, _), grid in zip(axes[0], sheets, grids, strict=True):
-            axis.imshow(np.squeeze(grid), cmap="gray", vmin=0, vmax=255)
-            axis.set(xticks=[], yticks=[])
-            axis.set_title(title, fontsize=9)
-            axis.spines[:].set_visible(False)
+        for axis, (title, images), grid in zip(axes[0], sheets, grids, strict=True):
+            axis.imshow(grid, cmap="gray", vmin=0, vmax=255)
+            width = images.shape[2]
+            middles = 4 + (width - 1) / 2 + np.arange(len(above)) * (width + gap)
+            axis.set(xticks=middles, xticklabels=above, yticks=[])
+            axis.tick_params(length=0, pad=2, labeltop=True, labelbottom=False)
+            if title:
+                axis.set_title(title, fontsize=9)
+            axis.spines[:].set(visible=border, color=str(FRAME / 255))
             axis.grid(False)
         return save_figure(figure, path, caption)

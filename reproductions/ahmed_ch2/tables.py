@@ -9,11 +9,24 @@ from common.reporting.records import Record, load_scores, select
 from common.reporting.rooms import SCALES
 from common.reporting.tables import Table, over_seeds, short
 from reproductions.ahmed_ch2 import figures, sizes
-from reproductions.ahmed_ch2.claims_figures import DEPTHS
-from reproductions.ahmed_ch2.selection import chosen, nll
+from reproductions.ahmed_ch2.claims_figures import DEPTHS, place
+from reproductions.ahmed_ch2.selection import (
+    RECIPES,
+    by_length,
+    chosen,
+    longest,
+    longest_group,
+    nll,
+    recipes,
+    row,
+    span,
+    together,
+    warm_up,
+)  # fmt: skip
 from reproductions.ahmed_ch2.sizes import FULL, LONGER
 
 LENGTHS = tuple(f"iterations_{n}" for n in sizes.LENGTHS)
+CODE_WARM_UP = 10_000  # iterations; the released MNIST script (claim S-11)
 ROWS = {  # model: (name in the table, claims of its printed numbers)
     "conv_vae": ("Convolutional VAE", ("T2.1-07",)),
     "pixelvae": ("PixelVAE", ("T2.1-08",)),
@@ -26,43 +39,48 @@ ROWS = {  # model: (name in the table, claims of its printed numbers)
 def make(records: list[Record], results_dir: str | Path) -> None:
     """Write tables and figures below <results>/ahmed_ch2; what has no record yet is left out."""
     folder = Path(results_dir) / "ahmed_ch2"
-    costs(largest(records, experiment="formulas")).write(folder / "table_2_2_cost")
-    rows = {model: largest(records, experiment="likelihoods", model=model) for model in ROWS}
+    costs(at_largest(records, lambda part: chosen(part, experiment="formulas"))).write(folder / "table_2_2_cost")
+    rows = {model: at_largest(records, lambda part, model=model: row(part, model)) for model in ROWS}
     rows = {model: found for model, found in rows.items() if found}
     if rows:
         table_2_1(rows).write(folder / "table_2_1")
-        differences(rows, results_dir).write(folder / "differences")
-        trained = by_length(records, rows)
+        differences(records, results_dir).write(folder / "differences")
+        trained = trained_for(records)
         if trained:
             lengths(trained).write(folder / "lengths")
             figures.lengths(trained, folder / "lengths.png")
-        other = variants(records)
-        if other.rows:
-            other.write(folder / "other_bits_and_variants")
-    nets, longer = sweep(records), sweep(records, variant=LONGER)
+        for name, table in (("warm_up", warm_ups(records)), ("other_bits_and_variants", variants(records))):
+            if table.rows:
+                table.write(folder / name)
+    layers, latents, labels = (of_largest(records, experiment=name) for name in ("layers", "latents", "labels"))
+    nets, longer = sweep(layers), sweep(layers, variant=LONGER)
     if nets:
         figure_2_4(nets, longer).write(folder / "figure_2_4")
-    planes, trained_longer = (largest(records, experiment="latents", **v) for v in ({}, {"variant": LONGER}))
+    planes = [r for nets in by_length(latents, experiment="latents") for r in nets]
     if planes:
-        neighbours(planes + trained_longer).write(folder / "figure_2_5")
-    labels = largest(records, experiment="labels", variant=LONGER) or largest(records, experiment="labels")
-    figures.draw(rows, nets, longer, planes, labels, results_dir)
+        neighbours(planes).write(folder / "figure_2_5")
+    figures.draw_rows(rows, results_dir)
+    figures.draw_layers(nets, longer, longest_group(layers, place, figures.A_2, experiment="layers"), results_dir)
+    of_plane = longest_group(latents, lambda r: r.settings["model"], figures.PLANES, experiment="latents", latent=2)
+    figures.draw_plane(of_plane, planes, results_dir)
+    figures.draw_labels(longest(labels, experiment="labels"), results_dir)
 
 
-def largest(records, **match) -> list[Record]:
-    """The records of the largest scale that has any (`selection.chosen`)."""
-    for scale in SCALES:
-        found = chosen([r for r in records if r.scale == scale], **match)
-        if found:
-            return found
-    return []
+def at_largest(records, found) -> list:
+    """found(records of a scale) at the largest scale where there is any."""
+    return next(filter(None, (found([r for r in records if r.scale == scale]) for scale in SCALES)), [])
+
+
+def of_largest(records, **match) -> list[Record]:
+    """All records of the largest scale that has any that `match`, as described or longer."""
+    return at_largest(records, lambda part: part if by_length(part, **match) else [])
 
 
 def sweep(records, **match) -> dict[tuple[str, int], Record]:
     """{("pixelvae", depth): record} of layers.py, the lowest seed of each."""
     found = {}
-    for r in largest(records, experiment="layers", **match):
-        found.setdefault((r.settings["model"], r.settings["key"]["layers"]), r)
+    for r in chosen(records, experiment="layers", **match):
+        found.setdefault(place(r), r)
     return dict(sorted(found.items()))
 
 
@@ -106,26 +124,66 @@ def notes(rows) -> list[str]:
         "effective sample size, median.",
         "Bits: " + "; ".join(sorted({r.binarisation for r in records})) + ". Numbers of other bits stand in another "
         "table and are not compared.",
+        "KL warm-up: iterations until the KL has its full weight. A row that has run with a short one and a longer one "
+        "takes the longer one, whichever is better: the short one leaves latents of masked decoders nearly unused (the "
+        "room's README, Differs 8). This rule was fixed before the longer ones had been trained.",
     ]
-    for model, found in rows.items():
-        m, options = found[0].metrics, found[0].settings["options"]
-        size = ", ".join(f"{k} {options[k]}" for k in ("layers", "filter_size", "width", "latent") if k in options)
-        said.append(
-            f"{ROWS[model][0]}: {size}; {found[0].evaluator}"
-            + (f"; gap {m['gap_nats']:.2f} ± {m['gap_se_nats']:.2f} (standard error)" if "gap_nats" in m else "")
-            + (f"; {found[0].notes['state']}" if "state" in found[0].notes else "")
-            + ("; learning rate decayed to 0" if options["decay"] else "")
-            + "."
-        )
+    said += [f"{ROWS[model][0]}: {'; '.join(row_notes(found[0]))}." for model, found in rows.items()]
     stand_ins = sorted({r.stand_in for r in records if r.stand_in})
     return said + [f"Stand-in data: {'; '.join(stand_ins)}."] * bool(stand_ins)
+
+
+def row_notes(record) -> list[str]:
+    """Sizes, estimators and training of a row of Table 2.1; the importance estimate with what tells its quality."""
+    m, options = record.metrics, record.settings["options"]
+    said = [", ".join(f"{k} {options[k]}" for k in ("layers", "filter_size", "width", "latent") if k in options)]
+    said.append(record.evaluator)
+    if "gap_nats" in m:
+        draws = int(m["estimate_draws"])
+        said.append(f"gap {m['gap_nats']:.2f} ± {m['gap_se_nats']:.2f} (standard error)")
+        said.append(f"ESS of {draws:,} draws: smallest {m['ess_smallest']:.1f}, median {m['ess_median']:.0f}")
+        gain = m.get(f"gain_over_{draws // 2}_nats")
+        said += [f"{draws:,} draws gain {gain:.3f} nats over {draws // 2:,}"] if gain is not None else []
+    said += [record.notes["state"]] if "state" in record.notes else []
+    said += [f"KL warm-up {warm_up(record):,} of {record.steps:,} iterations"] if warm_up(record) else []
+    return said + ["learning rate decayed to 0"] * bool(options["decay"])
+
+
+def warm_ups(records) -> Table:
+    """Both recipes of a row side by side: the short KL warm-up and the longer one, which claims take."""
+    cells, lines = printed(), []
+    for model, (name, ids) in ROWS.items():
+        sets = at_largest(records, lambda part, model=model: both_recipes(part, model))
+        lines += [
+            [name, f"{warm_up(r):,}", r.metrics["nll_bound_nats"], r.metrics.get("nll_estimate_nats"),
+             r.metrics["kl_nats"], r.metrics.get("reconstruction_agreement"), f"{r.steps:,}", r.seed]
+            for nets in sets for r in nets
+        ]  # fmt: skip
+        if sets:
+            estimate = cells[ids[0]] if len(ids) > 1 else None
+            lines.append([f"{name}, printed", f"{CODE_WARM_UP:,}", cells[ids[-1]], estimate, None, None, f"{FULL:,}",
+                          None])  # fmt: skip
+    columns = ["model", "KL warm-up", "bound", "estimate", "KL", "same class", "iterations", "seed"]
+    said = [
+        "Nats. The longer warm-up is the row's recipe, whichever is better. The authors' bars (Figure 2.4b, width 32, "
+        f"with upsampling) have a KL of {cells['F2.4b-KL-L00']} with 0 masked layers, {cells['F2.4b-KL-L12']} with 12 "
+        f"and {cells['F2.4b-KL-L21']} with 21. Same class: share of reconstructions in which a judge sees the "
+        "original's class (Figure A.3)."
+    ]
+    return Table("Table 2.1 by KL warm-up", columns, lines, said)
+
+
+def both_recipes(records, model) -> list[list[Record]]:
+    """[trainings with the short warm-up, with the longer one], if the row has both."""
+    sets = [[r for r in nets if warm_up(r)] for nets in recipes(records, (model,))]
+    return sets[::-1] if all(sets) else []
 
 
 def variants(records) -> Table:
     """Rows of other bits, variants or data; never compared with Table 2.1 nor with one another."""
     lines = []
     for r in sorted(select(records, experiment="likelihoods"), key=lambda r: (r.binarisation, r.data["name"], r.name)):
-        if "=" not in r.name and r.settings["variant"] in ("as_described", *LENGTHS):
+        if "=" not in r.name and r.settings["variant"] in (*RECIPES, *LENGTHS):
             continue
         exact_or_bound = r.metrics.get("nll_nats", r.metrics.get("nll_bound_nats"))
         lines.append([r.name, r.binarisation, exact_or_bound, r.metrics.get("nll_estimate_nats"),
@@ -134,14 +192,24 @@ def variants(records) -> Table:
     return Table("Other bits and variants, nats", columns, lines, ["Fixed, own and dynamic draws are different tests."])
 
 
-def by_length(records, rows) -> dict[str, list[Record]]:
-    """{model: records of rising length}, first seeds, of the rows that were trained for several lengths."""
+def trained_for(records) -> dict[str, list[Record]]:
+    """{model: records of rising length} of the rows that were trained for several lengths.
+
+    Of one scale, data set and seed, and with settings that differ in `iterations` and `warm_up` alone. Of two equally
+    long ones that with the longer warm-up, as the other lengths have it (`runs.of_length`).
+    """
     found = {}
-    for model, (first, *_) in rows.items():
-        runs = [first, *(r for name in LENGTHS for r in largest(records, experiment="likelihoods", model=model,
-                                                               variant=name) if r.seed == first.seed)]  # fmt: skip
-        if len(runs) > 1:
-            found[model] = sorted(runs, key=lambda r: r.steps)
+    for model in ROWS:
+        alike = {}
+        for r in select(records, experiment="likelihoods", model=model, variant=(*RECIPES, *LENGTHS)):
+            options = {k: v for k, v in r.settings["options"].items() if k not in ("iterations", "warm_up")}
+            key = (SCALES.index(r.scale), r.data["name"], r.binarisation, r.seed, repr(sorted(options.items())))
+            if "=" not in r.name:
+                alike.setdefault(key, []).append(r)
+        sets = ({r.steps: r for r in sorted(alike[key], key=warm_up)} for key in sorted(alike))
+        several = next((runs for runs in sets if len(runs) > 1), {})
+        if several:
+            found[model] = [r for _, r in sorted(several.items())]
     return found
 
 
@@ -151,41 +219,56 @@ def lengths(trained) -> Table:
     for model, runs in trained.items():
         name, ids = ROWS[model]
         for r in runs:
-            lines.append([name, f"{r.steps:,}", nll(r), r.metrics.get("nll_estimate_nats"), r.metrics.get("kl_nats"),
+            lines.append([name, f"{r.steps:,}", f"{warm_up(r):,}" if warm_up(r) else None, nll(r),
+                          r.metrics.get("nll_estimate_nats"), r.metrics.get("kl_nats"),
                           r.metrics["train_nats"]])  # fmt: skip
         estimate = cells[ids[0]] if len(ids) > 1 else None
-        lines.append([f"{name}, printed", f"{FULL:,}", cells[ids[-1]], estimate, None, None])
-    columns = ["model", "iterations", "exact or bound", "estimate", "KL", "in training"]
+        code = None if model == "gated_pixelcnn" else f"{CODE_WARM_UP:,}"
+        lines.append([f"{name}, printed", f"{FULL:,}", code, cells[ids[-1]], estimate, None, None])
+    columns = ["model", "iterations", "warm-up", "exact or bound", "estimate", "KL", "in training"]
+    runs = [r for each in trained.values() for r in each]
     said = [
-        "One seed each; the learning rate ends at 0, whatever the length. In training: minus the ELBO, or the exact "
-        "NLL, of training images, over the last 500 iterations."
+        f"One seed each; {figures.learning_rates(trained)}. {figures.scale_and_data(runs[0])} Warm-up: iterations "
+        "until the KL has its full weight; of the printed rows it is the released script's, as are the iterations. In "
+        "training: minus the ELBO, or the exact NLL, of training images, over the last "
+        f"{span([min(r.settings['options'].get('every', FULL), r.steps) for r in runs])} iterations."
     ]
     return Table("Table 2.1 by length of training, nats", columns, lines, said)
 
 
-def differences(rows, results_dir) -> Table:
-    """Differences between rows on the same test images, paired; the first seed of each."""
-    scores = {}
-    for model, found in rows.items():
-        arrays = load_scores(Path(results_dir) / found[0].files["scores"])
-        scores[model] = arrays["nll" if "nll" in arrays else "bound"].astype(np.float64)
-    lines = []
-    models = list(scores)
+def differences(records, results_dir) -> Table:
+    """Differences between rows on the same test images, paired; both rows by one recipe, the first seed of both."""
+    scores, lines, models = {}, [], list(ROWS)
     for number, a in enumerate(models):
         for b in models[number + 1 :]:
-            if len(scores[a]) != len(scores[b]) or rows[a][0].binarisation != rows[b][0].binarisation:
+            pairs = at_largest(records, lambda part, both=(a, b): together(part, both))
+            if not pairs or pairs[0][a].binarisation != pairs[0][b].binarisation:
                 continue
-            gap = scores[a] - scores[b]
+            pair = [pairs[0][a], pairs[0][b]]
+            for r in pair:
+                if r.name not in scores:
+                    scores[r.name] = score(r, results_dir)
+            first, second = (scores[r.name] for r in pair)
+            if len(first) != len(second):
+                continue
+            gap, warm = first - second, [n for n in map(warm_up, pair) if n]
             half = 1.96 * gap.std(ddof=1) / np.sqrt(len(gap))
             lines.append([f"{ROWS[a][0]} - {ROWS[b][0]}", gap.mean(), gap.mean() - half, gap.mean() + half,
-                          f"{100 * np.mean(gap > 0):.0f} %"])  # fmt: skip
+                          f"{100 * np.mean(gap > 0):.0f} %", span(warm) if warm else None])  # fmt: skip
     return Table(
         "Differences on the same test images, nats",
-        ["difference", "mean", "95 % low", "95 % high", "images with a positive one"],
+        ["difference", "mean", "95 % low", "95 % high", "images with a positive one", "KL warm-up"],
         lines,
         ["Exact for the PixelCNN, bounds otherwise; paired over test images, one training a row. How much another "
-         "training of the same rows would differ is not in these intervals."],
+         "training of the same rows would differ is not in these intervals. Both rows have the same KL warm-up, the "
+         "longer one where both have run with it."],
     )  # fmt: skip
+
+
+def score(record, results_dir) -> np.ndarray:
+    """Exact NLL or bound of each test image, nats."""
+    arrays = load_scores(Path(results_dir) / record.files["scores"])
+    return arrays["nll" if "nll" in arrays else "bound"].astype(np.float64)
 
 
 def figure_2_4(nets, longer) -> Table:
@@ -197,7 +280,7 @@ def figure_2_4(nets, longer) -> Table:
         "Nats. KL, reconstruction and bound: the authors' (their plot script, split unknown) and ours; PixelCNN: "
         "exact, no numbers of the authors' are known. Probe: per cent of digits that 5 neighbours get right.",
         f"Ours: {records[0].scale} scale, {records[0].data['name']}, width {records[0].settings['options']['width']}; "
-        f"bits: {records[0].binarisation}.",
+        f"bits: {records[0].binarisation}; {figures.schedules([*records, *longer.values()])}.",
     ]
     columns = ["layers", "their KL", "their rec.", "their sum", "KL", "reconstruction", "bound", "PixelCNN", "probe",
                "iterations"]  # fmt: skip
@@ -231,7 +314,8 @@ def neighbours(planes) -> Table:
     said = [
         "Per cent of test digits whose nearest training codes vote for another class. Shift, flips: how far the code "
         "moves when the image moves by a pixel and when 2 % of its pixels flip, over the spread of the class means. "
-        f"Bits: {planes[0].binarisation}; data: {planes[0].data['name']}; {planes[0].scale} scale.",
+        f"Bits: {planes[0].binarisation}; data: {planes[0].data['name']}; {planes[0].scale} scale; "
+        f"{figures.schedules(planes)}.",
     ]
     return Table("Figure 2.5: digits in latent space", columns, lines, said)
 
