@@ -173,7 +173,8 @@ def guo(scale):
     At cpu scale three of the author's own runs (collapse is counted over seeds) and one of the rest.
     """
     main, seeds, rest = ["as_code", "as_described"], SEEDS, SEEDS if scale == "paper" else (1,)
-    longer = [f"{variant}_50" for variant in [*main, "no_discriminator", "no_classifier", "pixels_only", "gc_0.1"]]
+    compared = ["no_discriminator", "no_classifier", "pixels_only", "gc_0.1", "kl_scaled", "kl_batch_mean"]
+    longer = [f"{variant}_50" for variant in [*main, *compared]]
     gan = ["latent_2", "dcgan_settings", "radford_settings", "lr_0.0001", "lr_0.0004", "batch_50", "batch_200"]
     dcgan = ["one_step", "strided", "batch_norm", "saturating", "three_steps", "printed_rates"]
     vae = ["as_text", "latent_10", "latent_32", "beta_4", "beta_0.25", "squared_error", "lr_0.0003", "lr_0.003"]
@@ -185,6 +186,7 @@ def guo(scale):
         *each(scale, "guo/cvae_gan", ["cvae_gan"], main, rest),
         *each(scale, "guo/cvae_gan", ["cvae_gan"], [] if scale == "paper" else longer, rest),
         *each(scale, "guo/faces", ["dcgan"], seeds=rest, dataset="anime_faces"),
+        *each(scale, "guo/faces", ["dcgan"], ["as_described_62"], rest, dataset="anime_faces"),
         *each(scale, "guo/gan", ["dcgan"], [] if scale == "paper" else ["as_code_40"], seeds),
         *each(scale, "guo/vae", ["vae"], vae, rest),
         *each(scale, "guo/gan", ["gan"], gan, rest),

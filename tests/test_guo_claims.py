@@ -16,6 +16,7 @@ from common.reporting.claims import load_claims, parse_rule
 from common.reporting.records import Record, code_fingerprint, load_all
 from common.reporting.rooms import ROOMS, ROOT, best_measurement, find_rooms, tell
 from common.reporting.verdicts import verdict
+from reproductions import grid
 from reproductions.guo import (
     author,
     author_measures,
@@ -364,6 +365,13 @@ def of_length(record, epochs):
     """The record after so many of the author's epochs."""
     settings = record.settings | {"options": record.settings["options"] | {"epochs": epochs}}
     return replace(record, settings=settings, steps=epochs * author.STEPS_AN_EPOCH[chosen.run_of(record)])
+
+
+def test_a_longer_training_is_a_run_of_the_grid():
+    """`chosen`, the scripts and the grid each name the longer trainings: a net of one is a net of all."""
+    runs = {"/".join((r.experiment, r.model, r.variant)) for r in grid.chosen("cpu", "guo")}
+    longer = {net for net in runs if net.rpartition("_")[0] in runs and net.rpartition("_")[2].isdecimal()}
+    assert longer == set(map(chosen.longer, chosen.LONGER))
 
 
 def test_faces_are_counted_in_updates_for_a_small_set_has_short_epochs(tmp_path):

@@ -10,7 +10,7 @@ from common.models import pixels
 from common.nets.precision import in_float32, precision
 from common.training.checkpoints import LastStates, load_whole
 from common.training.fit import fit
-from reproductions.ahmed_ch2 import samples
+from reproductions.ahmed_ch2 import samples, sizes
 
 FLAGS = experiment.FLAGS
 
@@ -21,7 +21,7 @@ TRAINING = {
     "iterations": 200_000, "batch": 100, "learning_rate": 1e-3, "decay": False, "average": 0.0,
     "binarisation": "fixed", "precision": "float32", "every": 5_000, "states": 40, "validation_images": 2_000,
 }  # fmt: skip
-LATENT = {"warm_up": 10_000, "encoder_convs": 8}
+LATENT = {"warm_up": sizes.WARM_UP, "encoder_convs": 8}
 MEASURED = {"bound_draws": 10, "estimate_draws": 5_000, "estimate_images": 500, "chunk": 20, "samples": 1_000}
 EVALUATION = ("validation_images", *MEASURED)  # options that a training does not depend on
 # Short trainings: the rate falls to zero along half a cosine, the last state is taken, layers compute in bfloat16.
@@ -51,7 +51,7 @@ def of_length(iterations, options) -> dict:
     The warm-up is paper scale's 10,000, but at most five sixteenths of them: with a twentieth, as paper scale has of
     its own length, the latents of a masked decoder are unused before their KL has its full weight.
     """
-    warm_up = min(LATENT["warm_up"], 5 * iterations // 16)
+    warm_up = min(sizes.WARM_UP, 5 * iterations // 16)
     return {
         model: {"iterations": iterations} | ({"warm_up": warm_up} if "warm_up" in own else {})
         for model, own in options.items()

@@ -8,6 +8,7 @@ ROWS = {  # README.md says where each size comes from
     "gated_pixelvae": {"latent": 16, "layers": 12, "width": 16, "filter_size": 5},
 }
 FULL = 200_000  # iterations of the released code
+WARM_UP = 10_000  # and of its KL warm-up
 LONG = 16_000  # iterations of the rows at cpu scale, whose learning rate ends at 0; from here on a level is compared
 WARMED = "warm_up_5000"  # the variant of those rows with a longer warm-up, as `runs.of_length` has it
 LENGTHS = (4_000, 8_000, 40_000)  # others, to see how a row falls with its training

@@ -23,10 +23,9 @@ from reproductions.ahmed_ch2.selection import (
     together,
     warm_up,
 )  # fmt: skip
-from reproductions.ahmed_ch2.sizes import FULL, LONGER
+from reproductions.ahmed_ch2.sizes import FULL, LONGER, WARM_UP
 
 LENGTHS = tuple(f"iterations_{n}" for n in sizes.LENGTHS)
-CODE_WARM_UP = 10_000  # iterations; the released MNIST script (claim S-11)
 ROWS = {  # model: (name in the table, claims of its printed numbers)
     "conv_vae": ("Convolutional VAE", ("T2.1-07",)),
     "pixelvae": ("PixelVAE", ("T2.1-08",)),
@@ -161,7 +160,7 @@ def warm_ups(records) -> Table:
         ]  # fmt: skip
         if sets:
             estimate = cells[ids[0]] if len(ids) > 1 else None
-            lines.append([f"{name}, printed", f"{CODE_WARM_UP:,}", cells[ids[-1]], estimate, None, None, f"{FULL:,}",
+            lines.append([f"{name}, printed", f"{WARM_UP:,}", cells[ids[-1]], estimate, None, None, f"{FULL:,}",
                           None])  # fmt: skip
     columns = ["model", "KL warm-up", "bound", "estimate", "KL", "same class", "iterations", "seed"]
     said = [
@@ -223,7 +222,7 @@ def lengths(trained) -> Table:
                           r.metrics.get("nll_estimate_nats"), r.metrics.get("kl_nats"),
                           r.metrics["train_nats"]])  # fmt: skip
         estimate = cells[ids[0]] if len(ids) > 1 else None
-        code = None if model == "gated_pixelcnn" else f"{CODE_WARM_UP:,}"
+        code = None if model == "gated_pixelcnn" else f"{WARM_UP:,}"
         lines.append([f"{name}, printed", f"{FULL:,}", code, cells[ids[-1]], estimate, None, None])
     columns = ["model", "iterations", "warm-up", "exact or bound", "estimate", "KL", "in training"]
     runs = [r for each in trained.values() for r in each]

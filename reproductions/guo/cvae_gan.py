@@ -43,8 +43,8 @@ VARIANTS = {
     "no_classifier": NO_C,
     "pixels_only": NO_D | NO_C,
 }
-OF_CODE, OF_TEXT = ("as_code", "kl_scaled", "kl_batch_mean"), ("as_described", "gc_0.1")
-TRAINED_LONGER = (*OF_CODE, *OF_TEXT, "no_discriminator", "no_classifier", "pixels_only")
+TRAINED_LONGER = ("as_code", "kl_scaled", "kl_batch_mean", "as_described", "gc_0.1", "no_discriminator",
+                  "no_classifier", "pixels_only")  # fmt: skip
 LONGER = {f"{name}_50": VARIANTS[name] | {"epochs": 50} for name in TRAINED_LONGER}
 # Losses, in records as in the author's logs: E and G move together in that code, each with its own loss in the text.
 NAMES = {
