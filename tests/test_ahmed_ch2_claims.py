@@ -255,7 +255,7 @@ def test_what_z_holds_is_asked_after_long_trainings_and_orders_at_any_length():
 def test_a_claim_takes_the_longest_trainings_that_have_all_its_nets():
     """C10 needs 0 and 1 layers, C09 four depths: two longer trainings decide the first and leave the second."""
     longer = [
-        dataclasses.replace(r, settings=r.settings | {"variant": sizes.LONGER}, name=f"{r.name}-longer")
+        dataclasses.replace(r, settings=r.settings | {"variant": sizes.TUNED}, name=f"{r.name}-longer")
         for r in [*sweep(steps=16_000), *planes(seeds=(1, 2, 3))]
     ]
     deep = [r for r in longer if r.experiment == "layers" and r.settings["key"]["layers"] in (0, 1)]
@@ -270,7 +270,7 @@ def test_a_claim_takes_the_longest_trainings_that_have_all_its_nets():
     assert word("F2.4b-KL-L01", both) == "holds" and word("F2.4b-KL-L02", both) == "undecided"
     shown = [
         [line[0], line[-1]]
-        for line in tables.figure_2_4(tables.sweep(short), tables.sweep(deep, variant=sizes.LONGER)).rows
+        for line in tables.figure_2_4(tables.sweep(short), tables.sweep(deep, variant=sizes.TUNED)).rows
     ]
     assert shown[0] == [0, "2,000"] and shown[-2:] == [[0, "16,000"], [1, "16,000"]]
 
@@ -381,7 +381,7 @@ def test_tables_from_partial_records_and_twice_the_same_bytes(tmp_path):
     rng = np.random.default_rng(0)
     records = []
     shorter = [
-        dataclasses.replace(r, name=f"{r.name}-4000", settings=r.settings | {"variant": "iterations_4000"})
+        dataclasses.replace(r, name=f"{r.name}-4000", settings=r.settings | {"variant": "tuned_4000"})
         for r in rows(steps=4_000)[:2]
     ]
     for record in rows() + shorter + sweep()[:6] + planes():
@@ -419,7 +419,7 @@ def test_tables_from_partial_records_and_twice_the_same_bytes(tmp_path):
     best = lines["Gated PixelVAE without upsampling"]
     assert (best["printed"], best["bound"], best["estimate"]) == ("~78.96 (≤79.58)", "79.58", "78.96")
     assert lines["Gated PixelCNN"]["exact"] == "80.10" and lines["Gated PixelCNN"]["bound"] == ""
-    assert not (folder / "other_bits_and_variants.csv").exists() and not (folder / "warm_up.csv").exists()
+    assert not (folder / "other_bits_and_variants.csv").exists() and not (folder / "recipes.csv").exists()
     length = [list(row.values())[:4] for row in csv.DictReader((folder / "lengths.csv").open(encoding="utf-8"))]
     assert length[:3] == [["Convolutional VAE", "4,000", "10,000", "87.41"],
                           ["Convolutional VAE", "200,000", "10,000", "87.41"],

@@ -11,9 +11,9 @@ from reproductions.ahmed_ch2.selection import (
     compared,
     nll,
     order_fields,
+    preference,
     row,
     together,
-    warm_up,
 )  # fmt: skip
 from reproductions.ahmed_ch2.sizes import ROWS
 
@@ -126,7 +126,7 @@ SIZES = ("layers", "width", "filter_size")
 def controlled(own, other, value, same, **fields):
     """Nos. 3 and 4 for nets of equal `same` options: value(own's record, other's), one value a seed.
 
-    Of several such pairs the longest trainings, and of these the longest warm-up of `own`.
+    Of several such pairs those whose trainings count first (`preference`).
     """
 
     def alike(r) -> tuple:
@@ -137,8 +137,8 @@ def controlled(own, other, value, same, **fields):
         pairs = [(a, b) for a in nets[own] for b in nets[other] if alike(a) == alike(b)]
         if not pairs:
             return Measurement(reason="no pair of equal size and training") if any(nets.values()) else None
-        longest = max((a.steps, warm_up(a)) for a, _ in pairs)
-        pairs = [(a, b) for a, b in pairs if (a.steps, warm_up(a)) == longest]
+        first = max(preference(a) for a, _ in pairs)
+        pairs = [(a, b) for a, b in pairs if preference(a) == first]
         values = [value(*pair) for pair in pairs]
         all_nets = chosen(records, experiment="likelihoods", variant=RECIPES)
         more = fields | order_fields(values, (1, 1), all_nets) | {"text": fields["text"](*pairs[0])}

@@ -8,7 +8,7 @@ from matplotlib import patheffects
 from common.reporting.claims import load_claims
 from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
 from common.reporting.records import load_scores
-from reproductions.ahmed_ch2.selection import nll, span, warm_up
+from reproductions.ahmed_ch2.selection import learning_rate, nll, schedule, span, warm_up
 from reproductions.ahmed_ch2.sizes import FULL
 
 THEIRS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 21)
@@ -89,32 +89,31 @@ def scale_and_data(record) -> str:
 
 
 def origin(record) -> str:
-    """Scale, data, iterations and KL warm-up, for captions."""
-    warm = f", KL warm-up {warm_up(record):,}" if warm_up(record) else ""
-    return f"{scale_and_data(record).removesuffix('.')}, {record.steps:,} iterations{warm}."
+    """Scale, data, iterations, KL warm-up and learning rate, for captions."""
+    said = [f"{scale_and_data(record).removesuffix('.')}", f"{record.steps:,} iterations", *schedule([record])]
+    return f"{', '.join(said)}."
 
 
 def origins(nets) -> str:
-    """`origin` of several nets, {title: record}: once for all where they differ in their KL warm-ups at most."""
+    """`origin` of several nets, {title: record}: once for all where they differ in their schedules at most."""
     records = list(nets.values())
     if len({(scale_and_data(r), r.steps) for r in records}) > 1:
         return " ".join(f"{title}: {origin(r)}" for title, r in nets.items())
     titles = {}
-    for title, r in nets.items():
-        titles.setdefault(warm_up(r), []).append(title)
+    for title, r in sorted(nets.items(), key=lambda net: (warm_up(net[1]), learning_rate(net[1]))):
+        titles.setdefault(", ".join(schedule([r])), []).append(title)
     shared = f"{scale_and_data(records[0]).removesuffix('.')}, {records[0].steps:,} iterations"
-    warm = {f"{n:,}": ", ".join(names) for n, names in sorted(titles.items()) if n}
-    if len(warm) > 1:
-        return f"{shared}, KL warm-up {'; '.join(f'{n} ({names})' for n, names in warm.items())}."
-    return f"{shared}, KL warm-up {next(iter(warm))}." if warm else f"{shared}."
+    said = {how: ", ".join(names) for how, names in titles.items() if how}
+    if len(said) > 1:
+        return f"{shared}, {'; '.join(f'{how} ({names})' for how, names in said.items())}."
+    return f"{shared}, {next(iter(said))}." if said else f"{shared}."
 
 
 def schedules(records) -> str:
     """ "2,000 iterations, KL warm-up 200; 16,000 iterations, KL warm-up 5,000", by length."""
     said = []
     for steps in sorted({r.steps for r in records}):
-        warm = [warm_up(r) for r in records if r.steps == steps and warm_up(r)]
-        said.append(f"{steps:,} iterations" + (f", KL warm-up {span(warm)}" if warm else ""))
+        said.append(", ".join([f"{steps:,} iterations", *schedule([r for r in records if r.steps == steps])]))
     return "; ".join(said)
 
 

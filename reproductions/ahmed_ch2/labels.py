@@ -3,7 +3,7 @@
     python reproductions/ahmed_ch2/labels.py
 
 A Gated PixelCNN whose gates get the one-hot class, by the code that gives them z in the PixelVAE without upsampling.
-Bits: one own draw of MNIST, for the fixed binary set has no labels. iterations_16000 are as long as the rows of Table
+Bits: one own draw of MNIST, for the fixed binary set has no labels. tuned_16000 are as long as the rows of Table
 2.1 at cpu scale.
 """
 
@@ -40,7 +40,7 @@ EXPERIMENT = experiment.Experiment(
     variants={
         "as_described": {},
         "dynamic": {"conditional": {"binarisation": "dynamic"}},
-        sizes.LONGER: runs.of_length(sizes.LONG, OPTIONS),
+        sizes.TUNED: runs.tuned(sizes.LONG, OPTIONS),
     },
     datasets={"smoke": "digits", "cpu": "mnist", "paper": "mnist"},
     evaluation=("validation_images", "per_class"),

@@ -5,7 +5,7 @@
 
 The rows that the thesis ran itself. Exact for the PixelCNN; with a latent the bound (mean of ten draws, alpha = 1) on
 the whole test set and the importance-sampled estimate. Bits: Larochelle's fixed set; the variants own_draw and dynamic
-take MNIST, and their nats are never compared with the fixed set's. iterations_*: other lengths of the training.
+take MNIST, and their nats are never compared with the fixed set's. tuned_*: a recipe for short trainings.
 """
 
 import functools
@@ -81,7 +81,7 @@ EXPERIMENT = experiment.Experiment(
         # At cpu scale: latents are in use before their KL has its full weight (the warm-up of paper scale: 10,000).
         sizes.WARMED: dict.fromkeys(set(NETS) - {"gated_pixelcnn"}, {"warm_up": 5_000}),
         # At cpu scale: how a row falls with the length of its training, the learning rate falling to zero at each end.
-        **{f"iterations_{n}": runs.of_length(n, OPTIONS) for n in sizes.LENGTHS},
+        **{f"tuned_{n}": runs.tuned(n, OPTIONS) for n in sizes.LENGTHS},
         **runs.variants(NETS),
     },
     datasets={"smoke": "digits", "cpu": "binarized_mnist", "paper": "binarized_mnist"},

@@ -18,7 +18,7 @@ FLAGS = experiment.FLAGS
 # states by the bound on validation images. `every`: iterations between two states; `states`: of how many last states
 # the best is taken, 1 = the last one. decay, average: for short trainings (pixels.adam).
 TRAINING = {
-    "iterations": 200_000, "batch": 100, "learning_rate": 1e-3, "decay": False, "average": 0.0,
+    "iterations": 200_000, "batch": 100, "learning_rate": sizes.RATE, "decay": False, "average": 0.0,
     "binarisation": "fixed", "precision": "float32", "every": 5_000, "states": 40, "validation_images": 2_000,
 }  # fmt: skip
 LATENT = {"warm_up": sizes.WARM_UP, "encoder_convs": 8}
@@ -45,15 +45,17 @@ def variants(models_of_script) -> dict:
     return {kind: dict.fromkeys(models_of_script, {"binarisation": kind}) for kind in ("own_draw", "dynamic")}
 
 
-def of_length(iterations, options) -> dict:
-    """The variant of all models of `options` with so many iterations.
+def tuned(iterations, options) -> dict:
+    """The variant of all models of `options` with so many iterations, by the recipe that was tuned for short trainings.
 
-    The warm-up is paper scale's 10,000, but at most five sixteenths of them: with a twentieth, as paper scale has of
-    its own length, the latents of a masked decoder are unused before their KL has its full weight.
+    The learning rate is three times the code's, which is made for 200,000 iterations. The warm-up is paper scale's
+    10,000, but at most five sixteenths of the iterations: with a twentieth, as paper scale has of its own length, the
+    latents of a masked decoder are unused before their KL has its full weight.
     """
     warm_up = min(sizes.WARM_UP, 5 * iterations // 16)
     return {
-        model: {"iterations": iterations} | ({"warm_up": warm_up} if "warm_up" in own else {})
+        model: {"iterations": iterations, "learning_rate": sizes.TUNED_RATE}
+        | ({"warm_up": warm_up} if "warm_up" in own else {})
         for model, own in options.items()
     }
 

@@ -2,10 +2,10 @@
 
 Levels are compared for nets of the printed row's sizes and trainings of at least `sizes.LONG` iterations, what z holds
 and what depth brings (Figure 2.4) after such trainings: else the measured number stands in the reason. A claim takes
-the longest trainings that have all nets it needs (`by_length`). A row of Table 2.1 takes the longer KL warm-up, and
-two rows side by side take the same one (`recipes`). Bits of one kind only: the fixed set where there are records of
-it. With one training a row an order's interval is that of a repeated training (`of_a_training`); with several seeds it
-is Student's over the seeds.
+the longest trainings that have all nets it needs (`by_length`). A row of Table 2.1 takes the last of the RECIPES that
+it has run by, and two rows side by side take the same one (`recipes`). Bits of one kind only: the fixed set where there
+are records of it. With one training a row an order's interval is that of a repeated training (`of_a_training`); with
+several seeds it is Student's over the seeds.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from scipy import stats
 from common.reporting.claims import Measurement
 from common.reporting.records import Record, select
 from common.reporting.tables import short
-from reproductions.ahmed_ch2.sizes import FULL, LONG, LONGER, WARMED
+from reproductions.ahmed_ch2.sizes import FULL, LONG, RATE, TUNED, WARMED
 
 # Nats between a bar of Figure 2.4 and a row of Table 2.1. That they are two trainings of one setting is an assumption:
 # nobody says so, they may differ in splits too, and we take width 32 for the bar of 80.31 and 64 for the row of 80.02.
@@ -28,7 +28,9 @@ ONE_SEED = (
 TRAININGS = ("likelihoods", "layers", "latents", "labels")
 SEEDS = 3  # trainings of one setting from which their spread is known
 EXACT_AND_BOUND = {"evaluator": "exact for the PixelCNN, a bound or an estimate with latents, as in the text"}
-RECIPES = ("as_described", WARMED)  # variants of a row of Table 2.1: a short KL warm-up and a longer one
+# Variants of a row of Table 2.1, each the one before it with one change: a short KL warm-up and the code's learning
+# rate; a longer warm-up; and a higher rate.
+RECIPES = ("as_described", WARMED, TUNED)
 
 
 def of_a_training(records=()) -> tuple[float, int, str]:
@@ -80,8 +82,8 @@ def chosen(records, **match) -> list[Record]:
 
 
 def by_length(records, **match) -> list[list[Record]]:
-    """[nets as described, nets of the longer trainings (sizes.LONGER)], those that have records; the longest first."""
-    found = [chosen(records, **match), chosen(records, variant=LONGER, **match)]
+    """[nets as described, nets of the longer trainings (sizes.TUNED)], those that have records; the longest first."""
+    found = [chosen(records, **match), chosen(records, variant=TUNED, **match)]
     return sorted(filter(None, found), key=lambda nets: -min(r.steps for r in nets))
 
 
@@ -95,24 +97,35 @@ def warm_up(record: Record) -> int:
     return record.settings["options"].get("warm_up", 0)
 
 
-def recipes(records, models) -> list[list[Record]]:
-    """Rows of Table 2.1 by recipe, [all of one, all of the other], that with the longer warm-up first.
+def learning_rate(record: Record) -> float:
+    """Of the training's start."""
+    return record.settings["options"].get("learning_rate", RATE)
 
-    RECIPES differ in the KL warm-up alone; a net without a latent has none and stands in both. The rule does not look
-    at what was measured, and it was fixed before a longer warm-up had been trained to its end.
+
+def preference(record: Record) -> tuple:
+    """Which of two trainings of a net counts, the greater: length, warm-up, learning rate; never what was measured."""
+    return record.steps, warm_up(record), learning_rate(record)
+
+
+def recipes(records, models) -> list[list[Record]]:
+    """Rows of Table 2.1 by recipe, [all of one, ...], those that count first (`preference`); [] where none has run.
+
+    A net without a latent has no warm-up: by the recipe with the longer one it is trained as described. The rule was
+    fixed before any training with the longer warm-up or the higher rate had come to its end.
     """
     nets = chosen(records, experiment="likelihoods", model=models, variant=RECIPES)
-    each = [[r for r in nets if r.settings["variant"] == name or not warm_up(r)] for name in RECIPES]
-    return sorted(each, key=lambda found: -min(filter(None, map(warm_up, found)), default=0))
+    each = [[r for r in nets if r.settings["variant"] == name] for name in RECIPES]
+    each[1] += [r for r in each[0] if not warm_up(r)]
+    return sorted(each, key=lambda found: max(map(preference, found), default=()), reverse=True)
 
 
 def row(records, model) -> list[Record]:
-    """The trainings of one row of Table 2.1 with the longer warm-up, by seed, or []."""
+    """The trainings of one row of Table 2.1 by the recipe that counts, by seed, or []."""
     return next(filter(None, recipes(records, (model,))), [])
 
 
 def together(records, models) -> list[dict[str, Record]]:
-    """[{model: record}] of every seed at which all rows have run by one recipe; the longer warm-up if all have it."""
+    """[{model: record}] of every seed at which all rows have run by one recipe, the first of `recipes` that has any."""
     each = (by_seed(nets, lambda r: r.settings["model"], models) for nets in recipes(records, tuple(models)))
     return next(filter(None, each), [])
 
@@ -174,7 +187,7 @@ def as_printed(measured, wanted=None, length=True) -> Measurement | None:
     against = other_sizes(measured.records, wanted or {}) + (short_of(measured.records) if length else [])
     if not against:
         return measured
-    parts = [f"measured {short(measured.mean)} {', '.join(against)}", measured.text, *warm_ups_of(measured.records)]
+    parts = [f"measured {short(measured.mean)} {', '.join(against)}", measured.text, *schedule(measured.records)]
     return Measurement(reason="; ".join(filter(None, parts)))
 
 
@@ -188,14 +201,16 @@ def span(numbers) -> str:
     return " to ".join(f"{n:,}" for n in sorted({min(numbers), max(numbers)}))
 
 
-def warm_ups_of(records) -> list[str]:
-    """["KL warm-up 5,000"] of trainings shorter than the released code's; empty without a latent."""
-    found = [warm_up(r) for r in records if warm_up(r) and r.steps < FULL]
-    return [f"KL warm-up {span(found)}"] if found else []
+def schedule(records) -> list[str]:
+    """["KL warm-up 5,000", "learning rate 0.003"] of trainings shorter than the released code's, where they differ."""
+    nets = [r for r in records if r.steps < FULL]
+    warm, rates = [warm_up(r) for r in nets if warm_up(r)], sorted({learning_rate(r) for r in nets})
+    said = [f"KL warm-up {span(warm)}"] if warm else []
+    return said + [f"learning rate {' and '.join(map(str, rates))}"] * bool(set(rates) - {RATE})
 
 
 def with_length(function):
-    """The measure, and in its reason how long its trainings and their KL warm-ups were, if shorter than the code's.
+    """The measure, and in its reason how its trainings went, if they were shorter than the code's.
 
     "2,000 of 200,000 iterations, KL warm-up 200"; smoke says so itself, and records of formulas are no trainings.
     """
@@ -206,7 +221,7 @@ def with_length(function):
         if not nets or min(r.steps for r in nets) >= FULL or measured.scale == "smoke":
             return measured
         length = f"{span([r.steps for r in nets])} of {FULL:,} iterations"
-        said = ", ".join([length, *warm_ups_of(nets)])
+        said = ", ".join([length, *schedule(nets)])
         return replace(measured, reason="; ".join(filter(None, (measured.reason, said))))
 
     return found

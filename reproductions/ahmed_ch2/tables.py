@@ -14,18 +14,19 @@ from reproductions.ahmed_ch2.selection import (
     RECIPES,
     by_length,
     chosen,
+    learning_rate,
     longest,
     longest_group,
     nll,
-    recipes,
+    preference,
     row,
     span,
     together,
     warm_up,
 )  # fmt: skip
-from reproductions.ahmed_ch2.sizes import FULL, LONGER, WARM_UP
+from reproductions.ahmed_ch2.sizes import FULL, RATE, TUNED, WARM_UP
 
-LENGTHS = tuple(f"iterations_{n}" for n in sizes.LENGTHS)
+LENGTHS = tuple(f"tuned_{n}" for n in sizes.LENGTHS)
 ROWS = {  # model: (name in the table, claims of its printed numbers)
     "conv_vae": ("Convolutional VAE", ("T2.1-07",)),
     "pixelvae": ("PixelVAE", ("T2.1-08",)),
@@ -48,11 +49,11 @@ def make(records: list[Record], results_dir: str | Path) -> None:
         if trained:
             lengths(trained).write(folder / "lengths")
             figures.lengths(trained, folder / "lengths.png")
-        for name, table in (("warm_up", warm_ups(records)), ("other_bits_and_variants", variants(records))):
+        for name, table in (("recipes", by_recipe(records)), ("other_bits_and_variants", variants(records))):
             if table.rows:
                 table.write(folder / name)
     layers, latents, labels = (of_largest(records, experiment=name) for name in ("layers", "latents", "labels"))
-    nets, longer = sweep(layers), sweep(layers, variant=LONGER)
+    nets, longer = sweep(layers), sweep(layers, variant=TUNED)
     if nets:
         figure_2_4(nets, longer).write(folder / "figure_2_4")
     planes = [r for nets in by_length(latents, experiment="latents") for r in nets]
@@ -123,9 +124,9 @@ def notes(rows) -> list[str]:
         "effective sample size, median.",
         "Bits: " + "; ".join(sorted({r.binarisation for r in records})) + ". Numbers of other bits stand in another "
         "table and are not compared.",
-        "KL warm-up: iterations until the KL has its full weight. A row that has run with a short one and a longer one "
-        "takes the longer one, whichever is better: the short one leaves latents of masked decoders nearly unused (the "
-        "room's README, Differs 8). This rule was fixed before the longer ones had been trained.",
+        "KL warm-up: iterations until the KL has its full weight. A row that has run by several recipes takes the one "
+        "with the longer warm-up, and of these the one with the higher learning rate, whichever is better (the room's "
+        "README, Differs 8). This rule was fixed before these trainings had ended.",
     ]
     said += [f"{ROWS[model][0]}: {'; '.join(row_notes(found[0]))}." for model, found in rows.items()]
     stand_ins = sorted({r.stand_in for r in records if r.stand_in})
@@ -145,37 +146,40 @@ def row_notes(record) -> list[str]:
         said += [f"{draws:,} draws gain {gain:.3f} nats over {draws // 2:,}"] if gain is not None else []
     said += [record.notes["state"]] if "state" in record.notes else []
     said += [f"KL warm-up {warm_up(record):,} of {record.steps:,} iterations"] if warm_up(record) else []
-    return said + ["learning rate decayed to 0"] * bool(options["decay"])
+    return [*said, f"learning rate {learning_rate(record)}" + ", decayed to 0" * bool(options["decay"])]
 
 
-def warm_ups(records) -> Table:
-    """Both recipes of a row side by side: the short KL warm-up and the longer one, which claims take."""
+def by_recipe(records) -> Table:
+    """All recipes of a row side by side; claims take the last one of each row."""
     cells, lines = printed(), []
     for model, (name, ids) in ROWS.items():
-        sets = at_largest(records, lambda part, model=model: both_recipes(part, model))
+        nets = at_largest(records, lambda part, model=model: several_recipes(part, model))
         lines += [
-            [name, f"{warm_up(r):,}", r.metrics["nll_bound_nats"], r.metrics.get("nll_estimate_nats"),
-             r.metrics["kl_nats"], r.metrics.get("reconstruction_agreement"), f"{r.steps:,}", r.seed]
-            for nets in sets for r in nets
+            [name, f"{warm_up(r):,}" if warm_up(r) else None, learning_rate(r), nll(r),
+             r.metrics.get("nll_estimate_nats"), r.metrics.get("kl_nats"), r.metrics["train_nats"],
+             r.metrics.get("reconstruction_agreement"), f"{r.steps:,}", r.seed]
+            for r in nets
         ]  # fmt: skip
-        if sets:
-            estimate = cells[ids[0]] if len(ids) > 1 else None
-            lines.append([f"{name}, printed", f"{WARM_UP:,}", cells[ids[-1]], estimate, None, None, f"{FULL:,}",
-                          None])  # fmt: skip
-    columns = ["model", "KL warm-up", "bound", "estimate", "KL", "same class", "iterations", "seed"]
+        if nets:
+            estimate, warm = cells[ids[0]] if len(ids) > 1 else None, warm_up(nets[0]) and f"{WARM_UP:,}"
+            lines.append([f"{name}, printed", warm or None, RATE, cells[ids[-1]], estimate, None, None, None,
+                          f"{FULL:,}", None])  # fmt: skip
+    columns = ["model", "KL warm-up", "learning rate", "exact or bound", "estimate", "KL", "in training", "same class",
+               "iterations", "seed"]  # fmt: skip
     said = [
-        "Nats. The longer warm-up is the row's recipe, whichever is better. The authors' bars (Figure 2.4b, width 32, "
-        f"with upsampling) have a KL of {cells['F2.4b-KL-L00']} with 0 masked layers, {cells['F2.4b-KL-L12']} with 12 "
-        f"and {cells['F2.4b-KL-L21']} with 21. Same class: share of reconstructions in which a judge sees the "
-        "original's class (Figure A.3)."
+        "Nats. The last of a row's recipes is the row's, whichever is better. Printed rows: warm-up and learning rate "
+        "are the released script's. The authors' bars (Figure 2.4b, width 32, with upsampling) have a KL of "
+        f"{cells['F2.4b-KL-L00']} with 0 masked layers, {cells['F2.4b-KL-L12']} with 12 and {cells['F2.4b-KL-L21']} "
+        "with 21. In training: minus the ELBO, or the exact NLL, of training images, over the last iterations. Same "
+        "class: share of reconstructions in which a judge sees the original's class (Figure A.3)."
     ]
-    return Table("Table 2.1 by KL warm-up", columns, lines, said)
+    return Table("Table 2.1 by recipe of training", columns, lines, said)
 
 
-def both_recipes(records, model) -> list[list[Record]]:
-    """[trainings with the short warm-up, with the longer one], if the row has both."""
-    sets = [[r for r in nets if warm_up(r)] for nets in recipes(records, (model,))]
-    return sets[::-1] if all(sets) else []
+def several_recipes(records, model) -> list[Record]:
+    """The trainings of a row, that which counts last, if it has run by more than one recipe."""
+    nets = chosen(records, experiment="likelihoods", model=model, variant=RECIPES)
+    return sorted(nets, key=preference) if len({r.settings["variant"] for r in nets}) > 1 else []
 
 
 def variants(records) -> Table:
@@ -195,7 +199,7 @@ def trained_for(records) -> dict[str, list[Record]]:
     """{model: records of rising length} of the rows that were trained for several lengths.
 
     Of one scale, data set and seed, and with settings that differ in `iterations` and `warm_up` alone. Of two equally
-    long ones that with the longer warm-up, as the other lengths have it (`runs.of_length`).
+    long ones that with the longer warm-up, as the other lengths have it (`runs.tuned`).
     """
     found = {}
     for model in ROWS:
@@ -251,16 +255,18 @@ def differences(records, results_dir) -> Table:
             if len(first) != len(second):
                 continue
             gap, warm = first - second, [n for n in map(warm_up, pair) if n]
+            rates = sorted({learning_rate(r) for r in pair})
             half = 1.96 * gap.std(ddof=1) / np.sqrt(len(gap))
             lines.append([f"{ROWS[a][0]} - {ROWS[b][0]}", gap.mean(), gap.mean() - half, gap.mean() + half,
-                          f"{100 * np.mean(gap > 0):.0f} %", span(warm) if warm else None])  # fmt: skip
+                          f"{100 * np.mean(gap > 0):.0f} %", span(warm) if warm else None,
+                          " and ".join(map(str, rates))])  # fmt: skip
     return Table(
         "Differences on the same test images, nats",
-        ["difference", "mean", "95 % low", "95 % high", "images with a positive one", "KL warm-up"],
+        ["difference", "mean", "95 % low", "95 % high", "images with a positive one", "KL warm-up", "learning rate"],
         lines,
         ["Exact for the PixelCNN, bounds otherwise; paired over test images, one training a row. How much another "
-         "training of the same rows would differ is not in these intervals. Both rows have the same KL warm-up, the "
-         "longer one where both have run with it."],
+         "training of the same rows would differ is not in these intervals. Both rows are trained by one recipe, the "
+         "last by which both have run (*Table 2.1 by recipe of training*)."],
     )  # fmt: skip
 
 
