@@ -155,14 +155,14 @@ def by_recipe(records) -> Table:
     for model, (name, ids) in ROWS.items():
         nets = at_largest(records, lambda part, model=model: several_recipes(part, model))
         lines += [
-            [name, f"{warm_up(r):,}" if warm_up(r) else None, learning_rate(r), nll(r),
+            [name, f"{warm_up(r):,}" if warm_up(r) else None, str(learning_rate(r)), nll(r),
              r.metrics.get("nll_estimate_nats"), r.metrics.get("kl_nats"), r.metrics["train_nats"],
              r.metrics.get("reconstruction_agreement"), f"{r.steps:,}", r.seed]
             for r in nets
         ]  # fmt: skip
         if nets:
             estimate, warm = cells[ids[0]] if len(ids) > 1 else None, warm_up(nets[0]) and f"{WARM_UP:,}"
-            lines.append([f"{name}, printed", warm or None, RATE, cells[ids[-1]], estimate, None, None, None,
+            lines.append([f"{name}, printed", warm or None, str(RATE), cells[ids[-1]], estimate, None, None, None,
                           f"{FULL:,}", None])  # fmt: skip
     columns = ["model", "KL warm-up", "learning rate", "exact or bound", "estimate", "KL", "in training", "same class",
                "iterations", "seed"]  # fmt: skip
