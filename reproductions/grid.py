@@ -116,7 +116,8 @@ def cpu():
         *each("cpu", "doersch/digits", ["vae"], ["resampled"]),
         *each("cpu", "doersch/latents", ["he"], latent=LATENTS),
         *each("cpu", "doersch/latents", ["sparse15"], latent=[1, 2, 3, 4, 30]),
-        *each("cpu", "doersch/choices", CHOICES),
+        *each("cpu", "doersch/choices", RATES, seeds=SEEDS),  # an order between trainings, of one epoch each
+        *each("cpu", "doersch/choices", OTHER_CHOICES),
         *ahmed_ch2("cpu"),
         *guo("cpu"),
     ]
@@ -133,7 +134,7 @@ def paper():
         *exact("paper", SEEDS),
         *each("paper", "doersch/digits", ["vae", "cvae", "regressor", "half_cvae", "half_regressor"], BOTH, SEEDS),
         *each("paper", "doersch/latents", ["he", "sparse15"], seeds=SEEDS, latent=LATENTS),
-        *each("paper", "doersch/choices", CHOICES, BOTH, SEEDS),
+        *each("paper", "doersch/choices", [*RATES, *OTHER_CHOICES], ["as_described", "code_optimizer"], SEEDS),
         *ahmed_ch2("paper"),
         *guo("paper"),
     ]
@@ -201,8 +202,8 @@ def guo(scale):
 OOD = ("vae", "pixelcnn", "pixelvae", "dcgan", "trivial")
 PUBLISHED = ("gan", "dcgan", "faces", "vae", "cvae_gan")  # models whose logs the author of `guo` published
 LATENTS = (1, 2, 3, 4, 5, 8, 10, 20, 30, 50, 100, 300, 1_000, 3_000, 10_000)
-CHOICES = (
-    *(f"lr_{rate}" for rate in ("0.01", "0.003", "0.001", "0.0003", "0.0001")),
+RATES = tuple(f"lr_{rate}" for rate in ("0.01", "0.003", "0.001", "0.0003", "0.0001"))
+OTHER_CHOICES = (
     *(f"{init}_{size}" for init in ("he", "sparse15") for size in ("three_layers", "two_layers", "one_layer")),
     *(f"{unit}_adam_{rate}" for unit in ("relu", "sigmoid") for rate in ("0.003", "0.001", "0.0003")),
     *(f"{unit}_sgd_{rate}" for unit in ("relu", "sigmoid") for rate in ("0.001", "0.0001", "1e-05")),
