@@ -1,7 +1,4 @@
-"""How the VAE tutorial's networks are measured: log P(X), bits, neighbours, claims, on cases with known answers."""
-
-import csv
-import dataclasses
+"""How the VAE tutorial's networks are measured: log P(X), bits, neighbours, on cases with known answers."""
 
 import keras
 import numpy as np
@@ -9,8 +6,7 @@ import pytest
 import tensorflow as tf
 from scipy.special import logsumexp
 
-from common.reporting.records import Record
-from reproductions.doersch import claims_networks, completions, figures_networks, likelihoods, models, tables_networks
+from reproductions.doersch import completions, figures_networks, likelihoods, models
 
 TRAINING = {"learning_rate": 1e-3, "beta_1": 0.9, "weight_decay": 0.0, "hidden": (9, 8, 7)}
 
@@ -157,110 +153,3 @@ def test_figure_8_halves_the_light_in_the_authors_noise(cvae):
     np.testing.assert_array_equal(arrays["fig8_code_column"], noise < 0.3)
     drawn = figures_networks.with_column(arrays["fig8_code"], arrays["fig8_code_column"], place=2, drop=True)
     assert drawn.shape == (60, 6, 5, 3)  # one generated column is missing
-
-
-def record(model, seed, latent=None, variant="as_described", experiment="digits", **metrics):
-    settings = {"model": model, "variant": variant, "scale": "cpu", "dataset": "mnist", "seed": seed, "options": {}}
-    key = {} if latent is None else {"latent": latent}
-    name = f"cpu-{model}-{latent}-{variant}-mnist-s{seed}"
-    data = {"name": "mnist", "stand_in": ""}
-    return Record("doersch", experiment, name, settings | {"key": key}, metrics, data)
-
-
-def test_differences_are_taken_seed_by_seed():
-    records = [record("cvae", s, test_negative_elbo_nats=100.0 * s) for s in (1, 2, 3)]
-    records += [record("regressor", s, test_cross_entropy_nats=100.0 * s + s) for s in (3, 1)]
-    found = claims_networks.MEASURES["C38b"](records)
-    assert found.values == (-1.0, -3.0)
-
-
-def sweep(init, levels, kl=lambda latent: 25.0 + 9 * (latent == 10_000)):
-    return [
-        record(
-            init, 1, latent, experiment="latents", test_negative_elbo_nats=level, frechet=2.0 + (latent == 10_000),
-            test_kl_nats=kl(latent), test_cross_entropy_nats=level - 25.0,
-        )
-        for latent, level in levels.items()
-    ]  # fmt: skip
-
-
-LEVELS = {1: 150.0, 2: 135.0, 3: 120.0, 4: 110.0, 10: 101.0, 30: 100.0, 1_000: 103.0, 10_000: 112.0}
-
-
-def test_the_sweep_finds_what_was_put_in():
-    """C24 takes the smaller of both initialisations, and needs both."""
-    he, sparse = sweep("he", LEVELS), sweep("sparse15", LEVELS | {3: 115.0})
-    values = {name: claims_networks.MEASURES[name](he + sparse).values
-              for name in ("C23", "C24", "C24b", "C24c", "C25b", "C27")}  # fmt: skip
-    assert values == {"C23": (3.0,), "C24": (15.0,), "C24b": (5.0,), "C24c": (1.0,), "C25b": (3.0,), "C27": (0.75,)}
-    assert claims_networks.MEASURES["C26"](he).values == (pytest.approx(2.4),)
-    alone = claims_networks.MEASURES["C24"](he)
-    assert not alone.values and "missing: sparse15" in alone.reason
-
-
-def test_causes_are_asked_only_of_what_happens():
-    """-ELBO does not rise with the size, and small sizes are as good: no share of nothing."""
-    flat = sweep("he", dict.fromkeys(LEVELS, 100.0)) + sweep("sparse15", dict.fromkeys(LEVELS, 100.0))
-    for name in ("C24c", "C27"):
-        found = claims_networks.MEASURES[name](flat)
-        assert not found.values and found.reason.startswith("nothing to explain here: -ELBO 1: 100.0")
-
-
-def test_short_trainings_say_so_and_do_not_tell_where_long_ones_end():
-    """C17 and C25b ask where nets end: of shortened trainings there is a number and no verdict. C10b only says it."""
-
-    def choices(names, epochs, **metrics):
-        made = [record(name, 1, experiment="choices", **{k: v[i] for k, v in metrics.items()})
-                for i, name in enumerate(names)]  # fmt: skip
-        return [dataclasses.replace(r, settings=r.settings | {"options": {"epochs": epochs}}) for r in made]
-
-    names = [f"{init}_{size}" for init in ("he", "sparse15") for size in claims_networks.LAYERS]
-    bounds = [100.0, 101.0, 102.0, 103.0, 104.0, 120.0]
-    short = claims_networks.MEASURES["C17"](choices(names, 5, test_negative_elbo_nats=bounds))
-    assert not short.values and short.reason.startswith("measured 20 after 5 of 100 epochs (he_three_layers: 100.0")
-    whole = claims_networks.MEASURES["C17"](choices(names, 100, test_negative_elbo_nats=bounds))
-    assert (whole.values, whole.reason) == ((20.0,), "")
-    sizes = [dataclasses.replace(r, settings=r.settings | {"options": {"epochs": 10}}) for r in sweep("he", LEVELS)]
-    found = claims_networks.MEASURES["C25b"](sizes)
-    assert not found.values and found.reason == "measured 3 after 10 of 100 epochs: slower is not yet worse"
-    terms = {"test_kl_nats": [5.0, 4.0, 3.0, 2.0, 1.0], "test_squared_error": [1.0, 2.0, 3.0, 4.0, 5.0]}
-    sigmas = [claims_networks.MEASURES["C10b"](choices(claims_networks.SIGMAS, e, **terms)) for e in (5, 20)]
-    assert [(found.values, found.reason) for found in sigmas] == [((1.0,), "after 5 of 20 epochs"), ((1.0,), "")]
-
-
-def test_nets_of_other_lengths_are_not_compared():
-    def trained(model, epochs, **metrics):
-        r = record(model, 1, **metrics)
-        return dataclasses.replace(r, settings=r.settings | {"options": {"epochs": epochs}})
-
-    cvae = trained("cvae", 100, test_negative_elbo_nats=80.0)
-    found = claims_networks.MEASURES["C38b"]([cvae, trained("regressor", 20, test_cross_entropy_nats=99.0)])
-    assert not found.values and found.reason == "epochs differ: cvae 100, regressor 20"
-    found = claims_networks.MEASURES["C38b"]([cvae, trained("regressor", 100, test_cross_entropy_nats=99.0)])
-    assert found.values == (-19.0,)
-
-
-# Tables
-
-
-def test_tables_of_networks_show_means_and_spreads_of_the_records(tmp_path):
-    """Three seeds of a VAE are one row with mean and sample deviation; what is not run has no row and no file."""
-
-    def record(experiment, model, seed, options, key=None, **metrics):
-        settings = {"model": model, "variant": "as_described", "scale": "cpu", "seed": seed, "key": key or {}}
-        return Record("doersch", experiment, f"{model}{seed}{key}", settings | {"options": options}, metrics,
-                      {"name": "mnist"})  # fmt: skip
-
-    options = {"epochs": 100, "scored": 1_000}
-    losses = {1: 98.0, 2: 100.0, 3: 102.0}
-    records = [record("digits", "vae", s, options, test_negative_elbo_nats=loss) for s, loss in losses.items()]
-    short = [record("latents", "he", 1, {"epochs": 10}, {"latent": n}, test_kl_nats=float(n)) for n in (30, 2)]
-    tables_networks.write([*records, *short], tmp_path)
-    assert {path.name for path in tmp_path.glob("*.csv")} == {"networks.csv", "latent_sizes.csv"}
-    with open(tmp_path / "networks.csv", newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert row["net"] == "VAE, as_described" and row["seeds"] == "3" and row["epochs (scale)"] == "100 (cpu)"
-    assert row["-ELBO, test"] == "100.0 ± 2.0" and row["KL"] == ""
-    with open(tmp_path / "latent_sizes.csv", newline="") as file:
-        rows = [(r["size"], r["KL"], r["epochs (scale)"]) for r in csv.DictReader(file)]
-    assert rows == [("2", "2", "10 of 100 (cpu)"), ("30", "30", "10 of 100 (cpu)")]

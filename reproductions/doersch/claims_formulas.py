@@ -153,7 +153,6 @@ NOT_RUN = {
     "C02b": "the text gives neither the digit nor the alteration; Fig. 3 is rebuilt with a gap of that relative size",
     "C18": "what the author did, not a result",
     "C19": "what the author did, not a result; the choice itself is C19b",
-    "C43": "an opinion: distances of samples and of test images from the training set are reported, nothing decides it",
     **{f"K{n:02}": "a setting of the author's code, used by the variant as_code" for n in range(1, 19)},
     "K19": "a time on another machine; every record carries its own",
 }
