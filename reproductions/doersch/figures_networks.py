@@ -133,7 +133,7 @@ def sweep(records, path):
         seeds = max(len({r.seed for r in records}) for records in series.values())
         lengths = sorted({length for r in found if (length := shortened(r))})
         caption = "; ".join([f"Section 4.1: the size of z, {seeds} seed{'s' * (seeds > 1)}", *lengths])
-        slower = "Slower is not yet worse: claims C23 and C25 to C27 ask for whole trainings."
+        slower = "Slower is not yet worse: claims C23 to C27 ask for whole trainings."
         save_figure(figure, path, f"{caption}. {slower}")
 
 

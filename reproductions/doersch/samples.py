@@ -31,8 +31,9 @@ def prior_samples(net, count, seed):
 def quality(samples, test, judge, neighbours=3):
     """Fréchet distance, precision and recall in the judge's features, and its confidence, samples against test images.
 
-    samples float [N, H, W, 1], test uint8; the larger set is cut to the size of the smaller. The same numbers for two
-    disjoint halves of the test set say what a perfect sampler would score at half the size.
+    samples float [N, H, W, 1], test uint8; the larger set is cut to the size of the smaller: Fréchet distance and
+    confidence are of all that is left, precision and recall of the first 5,000. The Fréchet distance of two disjoint
+    halves of the test images says what a perfect sampler would score at half the size.
     """
     count = min(len(samples), len(test))
     real, fake = test[:count].astype(np.float32) / 255, samples[:count]

@@ -21,6 +21,9 @@ def make(records: list[Record], results_dir: str | Path) -> None:
         if record:
             draw(record, results_dir, folder / f"{'figure_2' if experiment == 'formulas' else 'figure_3'}.png")
     tables_networks.write(records, folder)
+    of_figure_8 = tables_networks.conditions(records, results_dir)
+    if of_figure_8.rows:
+        of_figure_8.write(folder / "conditions")
     figures_networks.draw(records, results_dir)
 
 
