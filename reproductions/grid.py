@@ -63,7 +63,7 @@ def exact(scale, seeds):
     """Formulas and statistics: the same work at every scale, and no training, or one of seconds."""
     cifar = "digits" if scale == "smoke" else "cifar10"
     return [
-        *each(scale, "ahmed_ch4/formulas", ["formulas"]),
+        *each(scale, "ahmed_ch4/formulas", ["formulas"], seeds=seeds),
         *each(scale, "ahmed_ch4/cifar_images", ["images"], dataset=cifar),
         *each(scale, "doersch/formulas", ["formulas"], seeds=seeds, dataset="digits"),
         *each(scale, "doersch/appendix", ["construction"], dataset="digits"),
@@ -106,7 +106,7 @@ def cpu():
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], seeds=SEEDS, held_out=[0, 2]),
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], held_out=[1, *range(3, 10)]),
         *each("cpu", "ahmed_ch4/ood", ["pixelvae", "pixelcnn"], held_out=digits),
-        *each("cpu", "ahmed_ch4/ood", ["trivial"], held_out=digits),
+        *each("cpu", "ahmed_ch4/ood", ["trivial"], seeds=SEEDS, held_out=digits),
         *each("cpu", "ahmed_ch4/subsets", ["vae"], ["as_described", "share_30"], held_out=[0, 2, 5]),
         *each("cpu", "ahmed_ch4/population", ["normed_dcgan"], held_out=[2]),
         *exact("cpu", SEEDS),
