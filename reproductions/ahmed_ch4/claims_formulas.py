@@ -182,7 +182,6 @@ NOT_RUN |= dict.fromkeys(("fn4_iaf_epochs", "fn4_iaf_bpd", "s4_iaf_levels"), CIF
 NOT_RUN |= dict.fromkeys([f"C{n:02d}" for n in (7, 8, 9, 10, 11, 12, 15, 16, 32, 36)], CIFAR)
 NOT_RUN |= {
     "s4_versions": "a count of trainings, one for each left-out class: a matter of the design, nothing measured",
-    "C34": "needs a classifier trained on the nine classes; other information than the models of Table 4.1 have",
     "C40": "on the page of chapter 2, whose models and measures it needs: nos. 12, 34 and 37 there",
     "C41": "an open hypothesis of the text, not a result",
     "C42": "an outlook of the text, not a result",

@@ -201,6 +201,19 @@ def kl_beside(rows) -> str:
     return f"KL of the rest, nats: {words}; layer by layer: Figure 2.4b, chapter 2"
 
 
+def classifier_beside(rows) -> str:
+    """AUPR of classifier and VAE, digit by digit, and how well the classifier knows its own classes."""
+    pairs = zip(auprs(rows["classifier"]), auprs(rows["vae"]), strict=True)
+    each = ", ".join(f"{digit}: {a:.1f} ({b:.1f})" for digit, (a, b) in enumerate(pairs))
+    entropy, accuracy = (
+        np.mean([r.metrics[name] for r in rows["classifier"]]) for name in ("aupr_entropy", "accuracy_rest")
+    )
+    return (
+        f"classifier (VAE) by digit: {each}; by entropy {entropy:.1f} on average; accuracy on the nine "
+        f"{accuracy:.1f} %; it was given labels"
+    )
+
+
 def with_little_data(metric: str, shown):
     """Measure of no. 33: a metric on a tenth of the images minus its mean over the seeds on all, for as many steps;
     mean over the digits that have it. shown(digit, few, whole): a digit's words.
@@ -267,6 +280,7 @@ MEASURES = {
     "C18b": bounds_compared,
     "C26": metric_difference("pixelvae", "vae", lambda _: "kl_rest_nats", kl_beside),
     "C33": with_little_data("aupr", aupr_shown),
+    "C34": metric_difference("classifier", "vae", lambda _: "aupr", classifier_beside),
     "C33b": with_little_data("nll_bound_held_out_nats", aupr_shown),
     "C35d": from_three_seeds(logits_when_held_out),
     "C37": leaks_the_population,

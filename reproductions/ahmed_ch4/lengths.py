@@ -5,9 +5,10 @@ import functools
 from common.reporting.claims import Measurement, measure
 from common.reporting.tables import short
 
-WHOLE = {  # lengths of the trainings at paper scale, as in ood.py, population.py, formulas.py; the text prints none
+WHOLE = {  # lengths of the trainings at paper scale, as in the scripts; the text prints none
     "vae": ("epochs", 200), "pixelcnn": ("iterations", 200_000), "pixelvae": ("iterations", 200_000),
     "dcgan": ("iterations", 25_000), "normed_dcgan": ("iterations", 25_000), "formulas": ("steps", 3_000),
+    "classifier": ("epochs", 10),
 }  # fmt: skip
 # A pixel model decides a claim from as many iterations on as in chapter 2, and with paper scale's blocks and maps.
 ENOUGH = 16_000

@@ -1,4 +1,7 @@
-"""Which records of ood.py a claim or a table takes: one model's column of Table 4.1, and what ten digits need."""
+"""Which records a claim or a table takes: one model's column of Table 4.1 (ood.py), and what ten digits need.
+
+The classifier's column comes from classifier.py.
+"""
 
 import numpy as np
 
@@ -33,7 +36,8 @@ def table(records, model: str, scale: str) -> dict[tuple[int, int], Record]:
 
     All with the same settings: of records from before and after a change of the defaults, the more numerous count.
     """
-    found = select(records, experiment="ood", model=model, variant="as_described", scale=scale)
+    experiment = "classifier" if model == "classifier" else "ood"
+    found = select(records, experiment=experiment, model=model, variant="as_described", scale=scale)
     options = [r.settings["options"] for r in found]
     found = [r for r in found if r.settings["options"] == max(options, key=options.count)]
     return {(r.seed, r.settings["key"]["held_out"]): r for r in of_one_set(found)}
