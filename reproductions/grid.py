@@ -63,7 +63,7 @@ def exact(scale, seeds):
     """Formulas and statistics: the same work at every scale, and no training, or one of seconds."""
     cifar = "digits" if scale == "smoke" else "cifar10"
     return [
-        *each(scale, "ahmed_ch4/formulas", ["formulas"]),
+        *each(scale, "ahmed_ch4/formulas", ["formulas"], seeds=seeds),
         *each(scale, "ahmed_ch4/cifar_images", ["images"], dataset=cifar),
         *each(scale, "doersch/formulas", ["formulas"], seeds=seeds, dataset="digits"),
         *each(scale, "doersch/appendix", ["construction"], dataset="digits"),
@@ -80,6 +80,7 @@ def smoke():
         *each("smoke", "ahmed_ch4/ood", ["dcgan", "pixelcnn", "pixelvae"], held_out=[0]),
         *each("smoke", "ahmed_ch4/subsets", ["vae"], held_out=[0]),
         *each("smoke", "ahmed_ch4/population", ["normed_dcgan"], held_out=[0]),
+        *each("smoke", "ahmed_ch4/classifier", ["classifier"], held_out=[0]),
         *exact("smoke", [1]),
         *each("smoke", "doersch/digits", ["vae", "cvae"], BOTH),
         *each("smoke", "doersch/digits", ["regressor", "half_cvae", "half_regressor"]),
@@ -106,9 +107,10 @@ def cpu():
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], seeds=SEEDS, held_out=[0, 2]),
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], held_out=[1, *range(3, 10)]),
         *each("cpu", "ahmed_ch4/ood", ["pixelvae", "pixelcnn"], held_out=digits),
-        *each("cpu", "ahmed_ch4/ood", ["trivial"], held_out=digits),
+        *each("cpu", "ahmed_ch4/ood", ["trivial"], seeds=SEEDS, held_out=digits),
         *each("cpu", "ahmed_ch4/subsets", ["vae"], ["as_described", "share_30"], held_out=[0, 2, 5]),
         *each("cpu", "ahmed_ch4/population", ["normed_dcgan"], held_out=[2]),
+        *each("cpu", "ahmed_ch4/classifier", ["classifier"], held_out=digits),
         *exact("cpu", SEEDS),
         *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], seeds=SEEDS),
         *each("cpu", "doersch/digits", ["vae", "cvae", "regressor"], ["as_code"]),
@@ -131,6 +133,7 @@ def paper():
         *each("paper", "ahmed_ch4/ood", OOD, seeds=SEEDS, held_out=digits),
         *each("paper", "ahmed_ch4/subsets", ["vae"], ["as_described", "share_30"], SEEDS, held_out=digits),
         *each("paper", "ahmed_ch4/population", ["normed_dcgan"], seeds=SEEDS, held_out=[2]),
+        *each("paper", "ahmed_ch4/classifier", ["classifier"], seeds=SEEDS, held_out=digits),
         *exact("paper", SEEDS),
         *each("paper", "doersch/digits", ["vae", "cvae", "regressor", "half_cvae", "half_regressor"], BOTH, SEEDS),
         *each("paper", "doersch/latents", ["he", "sparse15"], seeds=SEEDS, latent=LATENTS),

@@ -1,6 +1,7 @@
 """Pages, tables, figures, checker and command line on a toy room."""
 
 import csv
+import dataclasses
 import json
 import re
 import subprocess
@@ -231,6 +232,17 @@ def test_best_measurement_never_mixes_scales():
     unfinished = lambda records: measure(records, "x") if len(records) > 1 else Measurement(reason="one only")  # noqa: E731
     assert rooms.best_measurement(unfinished, many).values == (2.0, 4.0)  # a reason hides no numbers of a smaller scale
     assert rooms.best_measurement(unfinished, many[:1]).reason == "one only"
+
+
+def test_a_measure_that_asks_for_it_gets_the_results_folder(place):
+    (room,), folder = rooms.find_rooms(place / "rooms"), place / "results"
+
+    def from_scores(records, results_dir=None):
+        return Measurement(reason=f"read in {results_dir}")
+
+    asking = dataclasses.replace(room, measures={"t1": from_scores, "t2": lambda records: Measurement(reason="plain")})
+    rows = {row.claim.claim_id: row for row in rooms.tell(asking, folder).rows}
+    assert rows["t1"].reason == f"read in {folder}" and rows["t2"].reason == "plain"
 
 
 def test_changed_settings_are_no_further_seed(place):

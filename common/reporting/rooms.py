@@ -1,7 +1,8 @@
 """Rooms: folders with a `claims.csv`; each brings its claims, how to measure them, and its own tables.
 
     reproductions/<room>/claims.csv   what the text says (columns in `common.reporting.claims`)
-    reproductions/<room>/claims.py    MEASURES: {claim_id: function of the text's records -> Measurement or None}
+    reproductions/<room>/claims.py    MEASURES: {claim_id: function of the text's records -> Measurement or None};
+                                      one with a parameter `results_dir` gets that folder, too, to read scores there
                                       NOT_RUN:  {claim_id: reason}   (optional)
                                       as_at_paper_scale: record -> whether it is trained and measured as at paper scale
                                       (optional), so that it may stand beside records of that scale
@@ -10,8 +11,10 @@
 A room's name is its text's name in the records.
 """
 
+import functools
 import importlib
 import importlib.util
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,12 +117,15 @@ def tell(room: Room, results_dir: str | Path, root: str | Path = ROOT) -> Told:
       UserError: a damaged record, or a claim whose measure fails or compares what cannot be compared.
     """
     records = [record for record in load_all(results_dir, room.name) if "--set=" not in record.command]
-    return Told(room, records, [_row(room, claim, records, root) for claim in room.claims])
+    return Told(room, records, [_row(room, claim, records, results_dir, root) for claim in room.claims])
 
 
-def _row(room: Room, claim: Claim, records: list[Record], root: str | Path) -> Row:
+def _row(room: Room, claim: Claim, records: list[Record], results_dir: str | Path, root: str | Path) -> Row:
+    measure = room.measures.get(claim.claim_id)
+    if measure is not None and "results_dir" in inspect.signature(measure).parameters:
+        measure = functools.partial(measure, results_dir=results_dir)
     try:
-        found = best_measurement(room.measures.get(claim.claim_id), records, room.as_at_paper_scale)
+        found = best_measurement(measure, records, room.as_at_paper_scale)
         word, reason = verdict(claim, found, room.not_run.get(claim.claim_id, ""))
     except UserError as error:
         raise UserError(f"{room.name}, claim {claim.claim_id}: {error}") from error

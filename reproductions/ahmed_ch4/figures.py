@@ -22,10 +22,11 @@ CURVES = {  # (model, score): (label, colour, line)
 }
 
 
-def printed_and_measured(cells, others, path: str | Path, note: str = "") -> Path:
+def printed_and_measured(cells, others, path: str | Path, note: str = "", trained: str = "") -> Path:
     """AUPR of every held-out digit: printed (hollow) and measured (filled, 95 % over test images), a panel a model.
 
-    cells: {model: {digit: record}}; others: {model: {digit: records of other seeds}}, drawn as crosses.
+    cells: {model: {digit: record}}; others: {model: {digit: records of other seeds}}, drawn as crosses; trained: in
+    what those differ.
     """
     with style():
         columns, lines = min(3, len(cells)), -(-len(cells) // 3)
@@ -53,7 +54,7 @@ def printed_and_measured(cells, others, path: str | Path, note: str = "") -> Pat
         for axis in axes.flat:
             entries |= dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True))
         figure.legend(entries.values(), entries, loc="outside lower center", ncols=len(entries), fontsize=9)
-        crosses = " Crosses: other trainings of a cell, which differ in the seed alone." if any(others.values()) else ""
+        crosses = f" Crosses: other seeds of a cell. {trained}" if any(others.values()) else ""
         caption = (
             "AUPR of each held-out digit, printed and measured; bars: 95 % bootstrap intervals over test images, of "
             f"one training.{crosses} {note}"

@@ -170,6 +170,7 @@ def inverse_autoregressive(seed, dimensions=8, hidden=32):
     """No. 39, note 2 of section 4.2.2: u_i = (z_i - m_i(z_{<i})) exp(-s_i(z_{<i})).
 
     Given z, every u_i comes out of one pass of the masked net; given u, z needs as many passes as dimensions.
+    Every m_i also takes z_{i-1} as it is: through saturated units alone the last passes would hardly move z.
     error: z after D passes; error_one_fewer: after D - 1 passes.
     """
     rng = np.random.default_rng(seed)
@@ -181,7 +182,7 @@ def inverse_autoregressive(seed, dimensions=8, hidden=32):
 
     def pass_through(z):
         h = np.tanh(z @ first)
-        return h @ mean, 0.3 * h @ scale
+        return h @ mean + z @ np.eye(dimensions, k=1), 0.3 * h @ scale
 
     m, s = pass_through(z)
     u = (z - m) * np.exp(-s)

@@ -1,4 +1,7 @@
-"""Which records of ood.py a claim or a table takes: one model's column of Table 4.1, and what ten digits need."""
+"""Which records a claim or a table takes: one model's column of Table 4.1 (ood.py), and what ten digits need.
+
+The classifier's column comes from classifier.py.
+"""
 
 import numpy as np
 
@@ -7,6 +10,25 @@ from common.reporting.records import Record, of_one_set, select
 from common.reporting.rooms import SCALES
 
 DIGITS = range(10)
+MODELS = ("vae", "dcgan")
+EXPLICIT = ("vae", "pixelvae", "pixelcnn")  # models with a likelihood, in the printed order of their means
+ALL = (*EXPLICIT, "dcgan")
+SIMPLE, DENSITIES = ("ink", "total_variation", "zlib"), ("bernoulli", "mixture")
+TRIVIAL = {  # scores without a network, and what they are called on pages
+    "ink": "ink", "total_variation": "total variation", "zlib": "compressed length",
+    "bernoulli": "independent pixels", "mixture": "mixture of 100",
+}  # fmt: skip
+ACROSS_DIGITS = {"split": "each held-out digit has its own positives"}
+ACROSS_MODELS = ACROSS_DIGITS | {
+    "binarisation": "binary images for the VAE, grey ones for the DCGAN and some trivial scores, as in the text",
+    "evaluator": "each model has its own score",
+}
+TEN_TRAININGS = "ten trainings a model on ten training sets; Student's interval over the digits holds their spread"
+
+
+def lettered(claim: str, letters: str, models, function) -> dict:
+    """{"C03": function("vae"), "C03c": function("pixelvae"), ...}: one row for each model; a: no letter."""
+    return {claim + letter.replace("a", ""): function(m) for letter, m in zip(letters, models, strict=True)}
 
 
 def table(records, model: str, scale: str) -> dict[tuple[int, int], Record]:
@@ -14,7 +36,8 @@ def table(records, model: str, scale: str) -> dict[tuple[int, int], Record]:
 
     All with the same settings: of records from before and after a change of the defaults, the more numerous count.
     """
-    found = select(records, experiment="ood", model=model, variant="as_described", scale=scale)
+    experiment = "classifier" if model == "classifier" else "ood"
+    found = select(records, experiment=experiment, model=model, variant="as_described", scale=scale)
     options = [r.settings["options"] for r in found]
     found = [r for r in found if r.settings["options"] == max(options, key=options.count)]
     return {(r.seed, r.settings["key"]["held_out"]): r for r in of_one_set(found)}
@@ -36,13 +59,16 @@ def complete(records, *models: str) -> list[list[list[Record]]]:
     return []
 
 
-def on_fewer_images(records) -> list[tuple[Record, Record]]:
-    """[(the VAE on a tenth of the images, the same cell on all)]: digits at the first seed that has any."""
+def on_fewer_images(records) -> list[tuple[Record, list[Record]]]:
+    """[(the VAE on a tenth of the images, the same cell on all of them, every seed)]: digits at the first seed that
+    has any on a tenth.
+    """
     cells, pairs = largest(records, "vae"), {}
     for few in select(records, experiment="subsets", model="vae", variant="as_described"):
-        at = few.seed, few.settings["key"]["held_out"]
-        if at in cells and (few.scale, few.data["name"]) == (cells[at].scale, cells[at].data["name"]):
-            pairs[at] = few, cells[at]
+        digit = few.settings["key"]["held_out"]
+        whole = [r for (_, d), r in sorted(cells.items()) if d == digit]
+        if whole and (few.scale, few.data["name"]) == (whole[0].scale, whole[0].data["name"]):
+            pairs[few.seed, digit] = few, whole
     first = min((seed for seed, _ in pairs), default=None)
     return [pair for (seed, _), pair in sorted(pairs.items()) if seed == first]
 

@@ -8,10 +8,10 @@ from common.evaluation import detection
 from common.reporting.records import Record, load_scores, select
 from common.reporting.tables import Table
 from reproductions.ahmed_ch4 import figures
-from reproductions.ahmed_ch4.claims import TRIVIAL
 from reproductions.ahmed_ch4.claims_formulas import printed
-from reproductions.ahmed_ch4.lengths import WHOLE, shortened
-from reproductions.ahmed_ch4.selection import DIGITS, largest
+from reproductions.ahmed_ch4.lengths import WHOLE
+from reproductions.ahmed_ch4.notes import origin, place_note, where_trained
+from reproductions.ahmed_ch4.selection import DIGITS, TRIVIAL, largest
 
 HEADLINE = {"vae": "elbo", "pixelcnn": "nll", "pixelvae": "elbo", "dcgan": "logit", "trivial": "mixture"}
 REPLICATES = 400  # of the bootstrap; its interval ends are good to about a tenth of their width
@@ -45,7 +45,8 @@ def make(records: list[Record], results_dir: str | Path) -> None:
     if compared.rows:
         compared.notes.append(note)
         compared.write(folder / "differences")
-    figures.printed_and_measured(cells, others, folder / "printed_and_measured.png", note)
+    trained = " ".join(where_trained(cells, others))
+    figures.printed_and_measured(cells, others, folder / "printed_and_measured.png", note, trained)
     drawn = next((model for model in ("vae", "trivial") if model in scores), None)
     if drawn:
         figures.histograms(scores[drawn], drawn, folder / "score_histograms.png", *origin({drawn: cells[drawn]}))
@@ -83,20 +84,6 @@ def metric(cells, model, digit, name):
     """A metric of one cell, or None."""
     record = cells.get(model, {}).get(digit)
     return record.metrics.get(name) if record else None
-
-
-def origin(cells, length=True) -> list[str]:
-    """Notes: data, scale, seed and length behind every model's column; length: False where rows differ in it."""
-    parts = []
-    for model, found in cells.items():
-        record = next(iter(found.values()))
-        data = record.data["name"] + (f" (stand-in: {record.data['stand_in']})" if record.stand_in else "")
-        trained = shortened([record]).partition(": ")[2] if length else ""
-        parts.append(
-            f"{model}: {record.scale} scale, {data}, seed {record.seed}, {len(found)} of ten digits"
-            + (f", {trained}" if trained else "")
-        )
-    return ["Measured: " + "; ".join(parts) + "."]
 
 
 COLUMNS_4_1 = {  # title: column of the printed table, or (model, metric)
@@ -151,7 +138,7 @@ def seeds(cells, others) -> Table:
             rows.append([f"{model} {HEADLINE[model]}", str(digit), cell, len(values), mean, spread, each])
     titles = ["score", "held out", "printed", "seeds", "mean", "sd", "each"]
     shown = {model: {d: r for d, r in cells[model].items() if d in found} for model, found in others.items() if found}
-    notes = [*origin(shown), "The seed named comes first; the others differ from it in nothing else."]
+    notes = [*origin(shown), "The seed named comes first.", *where_trained(cells, others)]
     return Table("Cells of Table 4.1 trained with several seeds: AUPR in per cent", titles, rows, notes)
 
 
@@ -211,10 +198,11 @@ def trivial(cells: dict[int, Record]) -> Table:
         columns = np.array([row[1:] for row in rows]).T
         for model in ("vae", "pixelcnn", "pixelvae", "dcgan"):
             rho = [stats.spearmanr(column, printed("t41", model, DIGITS)).statistic for column in columns]
-            words = ", ".join(f"{name.replace('_', ' ')} {value:.2f}" for name, value in zip(TRIVIAL, rho, strict=True))
+            words = ", ".join(f"{title} {value:.2f}" for title, value in zip(TRIVIAL.values(), rho, strict=True))
             notes.append(f"Rank correlation over the digits with the printed {model} column: {words}.")
-    titles = ["ink", "total variation", "compressed length", "independent pixels", "mixture of 100"]
-    return Table("Scores without a network: AUPR in per cent", ["held out", *titles], with_summary(rows), notes)
+    return Table(
+        "Scores without a network: AUPR in per cent", ["held out", *TRIVIAL.values()], with_summary(rows), notes
+    )
 
 
 def areas(cells) -> Table:
@@ -267,7 +255,8 @@ def likelihoods(cells) -> Table:
     ]
     notes = origin({model: cells[model] for model in models}) + [
         "Nats; <=: a bound. AUPR in per cent, of one binarisation of the test images and of scores averaged over "
-        "several. A cell of Table 4.1 is worth comparing only if the PixelVAE's bound is below the VAE's (claim C18b)."
+        "several. A cell of Table 4.1 is worth comparing only if the PixelVAE's bound is below the VAE's (claim C18b).",
+        *place_note(cells),
     ]
     return Table("Negative log-likelihoods behind Table 4.1", ["held out", *titles], with_summary(rows), notes)
 
