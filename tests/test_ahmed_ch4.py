@@ -40,6 +40,7 @@ from reproductions.ahmed_ch4 import (
     notes,
     scores,
     selection,
+    signs,
     states,
     tables,
 )  # fmt: skip
@@ -953,6 +954,30 @@ def test_a_classifier_is_compared_with_the_vae_digit_by_digit(level, word):
     found = claims.MEASURES["C34"](vae + made)
     assert verdict(ROWS["C34"], found)[0] == word and f"9: {level:.1f} ({38 + noise[9]:.1f})" in found.text
     assert verdict(ROWS["C34"], claims.MEASURES["C34"](vae + made[:9]))[0] == "undecided"
+
+
+def test_the_table_of_the_classifier_has_the_other_scores_of_each_digit():
+    more = {"aupr_entropy": 61.0, "accuracy_rest": 99.0}
+    made = [dataclasses.replace(fake("classifier", d, 60.0 + d, **more), experiment="classifier") for d in range(10)]
+    vae = {d: fake("vae", d, 30.0 + d) for d in range(9)}
+    lines = tables.classifier([*made, *vae.values()], {"vae": vae}).rows
+    assert lines[3] == ["3", 33.0, None, 63.0, 61.0, 99.0] and lines[9][:2] == ["9", None]
+    assert lines[10] == ["mean", None, None, 64.5, 61.0, 99.0]  # no mean of nine digits beside a mean of ten
+    assert tables.classifier(list(vae.values()), {"vae": vae}).rows == []
+
+
+def test_both_signs_of_the_logit_stand_beside_the_printed_column():
+    """A column that is the printed one with the other sign is found by it; seeds of a digit stand side by side."""
+    text = printed("t41", "dcgan", range(10))
+    made = [fake("dcgan", d, 30 - 0.5 * text[d], aupr_negated=text[d]) for d in range(10)]
+    again = fake("dcgan", 1, 40.0, seed=2, aupr_negated=8.0)
+    told = signs.signs([*made, again], {"dcgan": dict(enumerate(made))})
+    assert told.rows[1] == ["1", 6.0, "27.0 40.0", "6.0 8.0"] and told.rows[0][1:] == [44.16, "7.9", "44.2"]
+    minus, plus = told.notes[-2:]
+    assert minus.startswith("-logit") and "correlation -1.00" in minus
+    assert plus.startswith("+logit") and "correlation 1.00" in plus and "0.1 points" in plus
+    assert len(signs.signs(made[:9], {"dcgan": dict(enumerate(made[:9]))}).notes) == 1
+    assert signs.signs([], {}).rows == []
 
 
 def test_a_classifier_at_the_command_line_finds_the_held_out_digit(made):

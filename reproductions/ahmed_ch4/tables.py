@@ -12,6 +12,7 @@ from reproductions.ahmed_ch4.claims_formulas import printed
 from reproductions.ahmed_ch4.lengths import WHOLE
 from reproductions.ahmed_ch4.notes import origin, place_note, where_trained
 from reproductions.ahmed_ch4.selection import DIGITS, TRIVIAL, largest
+from reproductions.ahmed_ch4.signs import signs
 
 HEADLINE = {"vae": "elbo", "pixelcnn": "nll", "pixelvae": "elbo", "dcgan": "logit", "trivial": "mixture"}
 REPLICATES = 400  # of the bootstrap; its interval ends are good to about a tenth of their width
@@ -28,7 +29,8 @@ def make(records: list[Record], results_dir: str | Path) -> None:
     others = {model: other_seeds(records, model, found) for model, found in cells.items()}
     if any(others.values()):
         seeds(cells, others).write(folder / "seeds")
-    for name, made in (("lengths", lengths(records, cells)), ("fewer_images", fewer_images(records, cells))):
+    more = {"lengths": lengths, "fewer_images": fewer_images, "classifier": classifier, "dcgan_signs": signs}
+    for name, made in ((name, table(records, cells)) for name, table in more.items()):
         if made.rows:
             made.write(folder / name)
     areas(cells).write(folder / "areas")
@@ -203,6 +205,23 @@ def trivial(cells: dict[int, Record]) -> Table:
     return Table(
         "Scores without a network: AUPR in per cent", ["held out", *TRIVIAL.values()], with_summary(rows), notes
     )
+
+
+def classifier(records, cells) -> Table:
+    """What labels tell (4.1): AUPR of a classifier of the nine other digits beside scores that have none, per cent."""
+    found = one_seed(records, "classifier")
+    rows = [
+        [str(digit), metric(cells, "vae", digit, "aupr"), metric(cells, "trivial", digit, "aupr_mixture"),
+         *(r.metrics[name] for name in ("aupr", "aupr_entropy", "accuracy_rest"))]
+        for digit, r in found.items()
+    ]  # fmt: skip
+    columns = ["held out", "VAE, ELBO", "mixture", "classifier, max softmax", "classifier, entropy", "accuracy"]
+    beside = {model: cells[model] for model in ("vae", "trivial") if model in cells} if found else {}
+    notes = origin({"classifier": found} | beside) if found else []
+    notes += [
+        "Accuracy: of the classifier on test images of its nine digits. It has their labels, which the others lack."
+    ]
+    return Table("A classifier of the nine other digits, per cent", columns, with_summary(rows) if rows else [], notes)
 
 
 def areas(cells) -> Table:
