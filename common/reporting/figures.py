@@ -52,18 +52,20 @@ def save_figure(fig, path: str | Path, caption: str = "") -> Path:
     Neither date nor program version goes into the file. Written atomically.
     """
     buffer = io.BytesIO()
-    metadata = {"Software": None} | ({"Description": caption} if caption else {})
     with style():
-        fig.savefig(buffer, format="png", metadata=metadata)
+        fig.savefig(buffer, format="png")
     plt.close(fig)
-    write_atomic(path, buffer.getvalue())
-    return Path(path)
+    return _write_png(Image.open(buffer).convert("RGB"), path, caption)
 
 
 def save_image(pixels, path: str | Path, caption: str = "", zoom: int = 1) -> Path:
     """Save pixels [H, W] or [H, W, 1 or 3] (uint8, or floats in [0, 1]) as PNG, each pixel `zoom` wide."""
     pixels = np.squeeze(_as_bytes(pixels[None])[0])
-    image = Image.fromarray(np.repeat(np.repeat(pixels, zoom, axis=0), zoom, axis=1))
+    return _write_png(Image.fromarray(np.repeat(np.repeat(pixels, zoom, axis=0), zoom, axis=1)), path, caption)
+
+
+def _write_png(image, path, caption) -> Path:
+    """Write a Pillow image, as small as PNG has it; its caption is the file's description."""
     info = PngImagePlugin.PngInfo()
     if caption:
         info.add_text("Description", caption)
