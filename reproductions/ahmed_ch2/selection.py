@@ -114,9 +114,9 @@ def recipes(records, models) -> list[list[Record]]:
     fixed before any training with the longer warm-up or the higher rate had come to its end.
     """
     nets = chosen(records, experiment="likelihoods", model=models, variant=RECIPES)
-    each = [[r for r in nets if r.settings["variant"] == name] for name in RECIPES]
-    each[1] += [r for r in each[0] if not warm_up(r)]
-    return sorted(each, key=lambda found: max(map(preference, found), default=()), reverse=True)
+    each = {name: [r for r in nets if r.settings["variant"] == name] for name in RECIPES}
+    each[WARMED] += [r for r in each["as_described"] if not warm_up(r)]
+    return sorted(each.values(), key=lambda found: max(map(preference, found), default=()), reverse=True)
 
 
 def row(records, model) -> list[Record]:

@@ -10,7 +10,7 @@ from common.reporting.records import load_scores, of_one_set, select
 from common.reporting.rooms import SCALES
 from common.reporting.verdicts import t_interval
 from reproductions.ahmed_ch4.intervals import hull
-from reproductions.ahmed_ch4.lengths import from_three_seeds, numbers, of_trainings, shortened
+from reproductions.ahmed_ch4.lengths import SEEDS, from_three_seeds, numbers, of_trainings, shortened
 from reproductions.ahmed_ch4.selection import (
     ACROSS_DIGITS,
     ACROSS_MODELS,
@@ -253,7 +253,7 @@ def leaks_the_population(records, results_dir=None) -> Measurement | None:
         return None
     shown = [f"{name} {found[0].metrics[f'aupr_{name}']:.1f}" for name in ("pure", "mixed", "running")]
     more = {"text": "AUPR " + ", ".join(shown)}
-    if len(found) < 3 and results_dir is not None:
+    if len(found) < SEEDS and results_dir is not None:
         gaps = by_positives(load_scores(Path(results_dir) / found[0].files["scores"]))
         more["interval"] = hull(*((abs(gap), abs(gap)) for gap in gaps.values()))
         each = ", ".join(f"{digit}: {gap:+.1f}" for digit, gap in gaps.items())

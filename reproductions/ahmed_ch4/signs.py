@@ -10,7 +10,7 @@ from scipy import stats
 from common.reporting.tables import Table
 from reproductions.ahmed_ch4.claims_formulas import printed
 from reproductions.ahmed_ch4.notes import origin
-from reproductions.ahmed_ch4.selection import DIGITS
+from reproductions.ahmed_ch4.selection import DIGITS, largest
 
 SIGNS = {"-logit": "aupr", "+logit": "aupr_negated"}  # title: metric of a record
 
@@ -19,28 +19,16 @@ def signs(records, cells) -> Table:
     """AUPR of minus and of plus the last state's logit beside the printed column, per cent; seeds in order."""
     found = cells.get("dcgan", {})
     text = dict(zip(DIGITS, printed("t41", "dcgan", DIGITS), strict=True))
-    rows, first = [], {title: [] for title in SIGNS}
+    seeds, rows, means = sorted(largest(records, "dcgan").items()), [], {title: [] for title in SIGNS}
     for digit in found:
-        seeds = sorted((r for r in records if same_cell(r, found[digit])), key=lambda r: r.seed)
-        each = [[r.metrics[metric] for r in seeds] for metric in SIGNS.values()]
+        each = [[r.metrics[metric] for (_, d), r in seeds if d == digit] for metric in SIGNS.values()]
         rows.append([str(digit), text[digit], *(" ".join(f"{value:.1f}" for value in values) for values in each)])
         for title, values in zip(SIGNS, each, strict=True):
-            first[title].append(float(np.mean(values)))
+            means[title].append(float(np.mean(values)))
     notes = origin({"dcgan": found}) if found else []
     if len(rows) == len(DIGITS):
-        notes += [near(title, column, list(text.values())) for title, column in first.items()]
+        notes += [near(title, column, list(text.values())) for title, column in means.items()]
     return Table("DCGAN: both signs of the logit, AUPR in per cent", ["held out", "printed", *SIGNS], rows, notes)
-
-
-def same_cell(record, shown) -> bool:
-    """Whether a record is another seed of the cell, or the cell itself."""
-    settings = shown.settings
-    return (
-        record.experiment == shown.experiment
-        and all(record.settings[name] == settings[name] for name in ("model", "variant", "scale", "key"))
-        and record.data["name"] == shown.data["name"]
-        and "=" not in record.name
-    )
 
 
 def near(title, column, text) -> str:

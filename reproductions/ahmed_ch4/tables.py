@@ -30,7 +30,8 @@ def make(records: list[Record], results_dir: str | Path) -> None:
     if any(others.values()):
         seeds(cells, others).write(folder / "seeds")
     more = {"lengths": lengths, "fewer_images": fewer_images, "classifier": classifier, "dcgan_signs": signs}
-    for name, made in ((name, table(records, cells)) for name, table in more.items()):
+    for name, of_records in more.items():
+        made = of_records(records, cells)
         if made.rows:
             made.write(folder / name)
     areas(cells).write(folder / "areas")
