@@ -11,7 +11,7 @@ from test_ahmed_ch2_claims import CLAIMS, fake, gap_record, planes, rows, sweep,
 from common.reporting.figures import caption_of
 from common.reporting.records import save_scores
 from common.reporting.verdicts import verdict
-from reproductions.ahmed_ch2 import claims, figures, selection, sizes, tables
+from reproductions.ahmed_ch2 import claims, figures, models, runs, selection, sizes, tables
 
 LATENT = [model for model in sizes.ROWS if model != "gated_pixelcnn"]
 
@@ -96,6 +96,23 @@ def test_a_row_takes_the_tuned_recipe_whichever_is_better(shift):
         assert "learning rate" not in claims.MEASURES["C04"](records).reason
     paper = [*rows(), tuned(best, shift)]
     assert claims.MEASURES["T2.1-13"](paper).values == (79.58,)  # a shorter training counts less than the whole one
+
+
+def test_the_tuned_recipe_keeps_the_rate_of_the_code_where_features_of_z_stand_beside_the_image():
+    """Its higher rate kills these nets; which they are is read from the nets themselves."""
+    bits, small = np.zeros((4, 28, 28, 1), np.uint8), {"layers": 1, "width": 2}
+    nets = {
+        "conv_vae": models.ConvVAE(bits, latent=2, width=2),
+        "pixelvae": models.PixelVAE(bits, latent=2, **small),
+        "gated_pixelcnn": models.GatedPixelCNN(bits, **small),
+        "gated_pixelvae_up": models.GatedPixelVAE(bits, latent=2, upsample=True, **small),
+        "gated_pixelvae": models.GatedPixelVAE(bits, latent=2, upsample=False, **small),
+    }
+    found = runs.tuned(sizes.LONG, dict.fromkeys(nets, {}))
+    for model, net in nets.items():
+        beside = getattr(net, "upsampler", None) is not None
+        assert beside == (model in sizes.UPSAMPLED), model
+        assert found[model]["learning_rate"] == (1e-3 if beside else 3e-3), model
 
 
 def test_two_rows_side_by_side_have_one_recipe():

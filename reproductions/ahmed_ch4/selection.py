@@ -23,6 +23,9 @@ ACROSS_MODELS = ACROSS_DIGITS | {
     "binarisation": "binary images for the VAE, grey ones for the DCGAN and some trivial scores, as in the text",
     "evaluator": "each model has its own score",
 }
+# Variants of a pixel model's training at cpu scale: a column takes the first that has run for all ten digits at a seed,
+# whichever is better; else the last. The order was fixed before any training by `tuned_16000` had ended.
+RECIPES = ("tuned_16000", "as_described")
 TEN_TRAININGS = "ten trainings a model on ten training sets; Student's interval over the digits holds their spread"
 
 
@@ -32,15 +35,27 @@ def lettered(claim: str, letters: str, models, function) -> dict:
 
 
 def table(records, model: str, scale: str) -> dict[tuple[int, int], Record]:
-    """{(seed, held-out digit): record} of one model as described at one scale, on MNIST if it is there.
+    """{(seed, held-out digit): record} of one model at one scale by one of RECIPES, on MNIST if it is there."""
+    each = [by_recipe(records, model, scale, recipe) for recipe in RECIPES]
+    return next((cells for cells in each if seeds_of_ten(cells)), each[-1])
+
+
+def by_recipe(records, model: str, scale: str, recipe: str) -> dict[tuple[int, int], Record]:
+    """The same by one recipe.
 
     All with the same settings: of records from before and after a change of the defaults, the more numerous count.
     """
     experiment = "classifier" if model == "classifier" else "ood"
-    found = select(records, experiment=experiment, model=model, variant="as_described", scale=scale)
+    found = select(records, experiment=experiment, model=model, variant=recipe, scale=scale)
     options = [r.settings["options"] for r in found]
     found = [r for r in found if r.settings["options"] == max(options, key=options.count)]
     return {(r.seed, r.settings["key"]["held_out"]): r for r in of_one_set(found)}
+
+
+def seeds_of_ten(*tables) -> list[int]:
+    """Seeds at which all tables {(seed, digit): record} have all ten digits."""
+    seeds = sorted({seed for cells in tables for seed, _ in cells})
+    return [s for s in seeds if all((s, digit) in cells for cells in tables for digit in DIGITS)]
 
 
 def largest(records, model: str) -> dict[tuple[int, int], Record]:
@@ -52,9 +67,7 @@ def complete(records, *models: str) -> list[list[list[Record]]]:
     """For every seed at which all `models` have all ten digits: [model][digit] records; at the largest such scale."""
     for scale in SCALES:
         tables = [table(records, model, scale) for model in models]
-        seeds = sorted({seed for cells in tables for seed, _ in cells})
-        whole = [s for s in seeds if all((s, digit) in cells for cells in tables for digit in DIGITS)]
-        if whole:
+        if whole := seeds_of_ten(*tables):
             return [[[cells[seed, digit] for digit in DIGITS] for cells in tables] for seed in whole]
     return []
 
