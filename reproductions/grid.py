@@ -107,6 +107,7 @@ def cpu():
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], seeds=SEEDS, held_out=[0, 1, 2]),
         *each("cpu", "ahmed_ch4/ood", ["dcgan"], held_out=range(3, 10)),
         *each("cpu", "ahmed_ch4/ood", ["pixelvae", "pixelcnn"], held_out=digits),
+        *each("cpu", "ahmed_ch4/ood", ["pixelcnn", "pixelvae"], ["tuned"], held_out=digits),
         *each("cpu", "ahmed_ch4/ood", ["trivial"], seeds=SEEDS, held_out=digits),
         *each("cpu", "ahmed_ch4/subsets", ["vae"], ["as_described", "share_30"], held_out=[0, 2, 5]),
         *each("cpu", "ahmed_ch4/population", ["normed_dcgan"], held_out=[2]),

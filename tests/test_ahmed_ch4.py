@@ -792,6 +792,38 @@ def test_a_longer_training_stands_beside_its_cell():
     assert tables.lengths(records[:2], cells).rows == []
 
 
+def pixel_cells(recipe, digits, shift, **options):
+    """The PixelVAE's column by one recipe: 20 + digit + shift."""
+    found = [
+        fake("pixelvae", d, 20.0 + d + shift, nll_bound_rest_nats=86.0 - shift, nll_bound_held_out_nats=99.0,
+             kl_rest_nats=0.1)
+        for d in digits
+    ]  # fmt: skip
+    for record in found:
+        record.settings.update(variant=recipe, options={"iterations": 16_000, "learning_rate": 1e-3} | options)
+    return found
+
+
+@pytest.mark.parametrize("shift", [4.0, -4.0])
+def test_a_pixel_column_is_of_one_recipe_the_tuned_one_as_soon_as_it_has_ten_digits(shift):
+    """Whichever is better; and never cells of both."""
+    short = pixel_cells("as_described", range(10), 0.0)
+    nine = pixel_cells("tuned", range(9), shift, learning_rate=3e-3)
+    ten = pixel_cells("tuned", range(10), shift, learning_rate=3e-3)
+    for records, mean in ((short, 24.5), (short + nine, 24.5), (short + ten, 24.5 + shift), (ten, 24.5 + shift)):
+        cells = tables.one_seed(records, "pixelvae")
+        assert np.mean([r.metrics["aupr"] for r in cells.values()]) == pytest.approx(mean)
+        assert len({r.settings["variant"] for r in cells.values()}) == 1
+    table = tables.recipes(short + nine, {"pixelvae": tables.one_seed(short + nine, "pixelvae")})
+    assert [row[5] for row in table.rows] == [*map(str, range(9))] * 2, "digits that one recipe has alone are left out"
+    table = tables.recipes(short + ten, {"pixelvae": tables.one_seed(short + ten, "pixelvae")})
+    assert [(row[3], row[5]) for row in table.rows[10::11]] == [(1e-3, "mean"), (3e-3, "mean")]
+    assert [row[6:9] for row in table.rows[10::11]] == [
+        [29.99, pytest.approx(24.5 + s), pytest.approx(86.0 - s)] for s in (0.0, shift)
+    ]
+    assert tables.recipes(short, {"pixelvae": tables.one_seed(short, "pixelvae")}).rows == []
+
+
 @pytest.mark.parametrize(("few", "word"), [((30, 21, 41), "holds"), ((30, 29, 70), "not separated")])
 def test_few_images_are_compared_digit_by_digit(few, word):
     """Cells of 40, 30, 50; a tenth of the images: 10, 9, 9 less, or 10, 1 less and 20 more, which says nothing."""

@@ -11,6 +11,7 @@ from reproductions.ahmed_ch4 import figures
 from reproductions.ahmed_ch4.claims_formulas import printed
 from reproductions.ahmed_ch4.lengths import WHOLE
 from reproductions.ahmed_ch4.notes import origin, place_note, where_trained
+from reproductions.ahmed_ch4.recipes import recipes
 from reproductions.ahmed_ch4.selection import DIGITS, TRIVIAL, largest
 from reproductions.ahmed_ch4.signs import signs
 
@@ -29,7 +30,8 @@ def make(records: list[Record], results_dir: str | Path) -> None:
     others = {model: other_seeds(records, model, found) for model, found in cells.items()}
     if any(others.values()):
         seeds(cells, others).write(folder / "seeds")
-    more = {"lengths": lengths, "fewer_images": fewer_images, "classifier": classifier, "dcgan_signs": signs}
+    more = {"lengths": lengths, "fewer_images": fewer_images, "classifier": classifier, "dcgan_signs": signs,
+            "pixel_recipes": recipes}  # fmt: skip
     for name, of_records in more.items():
         made = of_records(records, cells)
         if made.rows:
