@@ -33,7 +33,6 @@ from reproductions.ahmed_ch4 import (
     claims,
     claims_models,
     densities,
-    intervals,
     lengths,
     models,
     networks,
@@ -464,15 +463,6 @@ def test_a_level_is_compared_with_one_more_training(aupr, word):
     assert verdict(ROWS["t41_mean_vae"], claims.MEASURES["t41_mean_vae"](records))[0] == word
     cell = dataclasses.replace(ROWS["t41_mean_vae"], claim_id="t41_5_vae")
     assert verdict(cell, claims.MEASURES["t41_5_vae"](records))[0] == word
-
-
-def test_prediction_interval_covers_one_more_draw():
-    """19 of 20 times, which the interval of the mean does not."""
-    draws = np.random.default_rng(0).normal(3, 2, (4_000, 4))
-    ends = np.array([intervals.prediction_interval(tuple(each[:3])) for each in draws])
-    inside = np.mean((ends[:, 0] <= draws[:, 3]) & (draws[:, 3] <= ends[:, 1]))
-    assert inside == pytest.approx(0.95, abs=0.015)
-    assert intervals.prediction_interval((1.0,)) is None
 
 
 def test_a_dcgan_columns_mean_and_median_have_the_scatter_of_its_states():

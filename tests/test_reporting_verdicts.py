@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from common.reporting.verdicts import (
     NOT_SEPARATED,
     QUOTED,
     UNDECIDED,
+    prediction_interval,
     t_interval,
     verdict,
 )
@@ -49,8 +51,11 @@ STATEMENT = claim("statement", rule="> 0.6")
         (LEVEL, (10.9,), {}, HOLDS),
         (LEVEL, (11.1,), {}, FAILS),
         (LEVEL, (11, 13), {}, HOLDS),  # mean 12, spread 1.41: off by 2, allowed 2.83
-        (LEVEL, (11.9, 12.1), {}, FAILS),
-        (LEVEL, (12, 14), {}, FAILS),  # off by 3, allowed 2.83: the larger of the two, not their sum
+        (LEVEL, (11.9, 12, 12.1), {}, FAILS),  # one more training lands within 12 ± .5
+        (LEVEL, (11.5, 12, 12.5), {}, NOT_SEPARATED),  # and here within 12 ± 2.48
+        (LEVEL, (11.5, 12, 12.5), {"exact": True}, FAILS),  # no training, so no other one
+        (LEVEL, (11.5, 12, 12.5), {"interval": (11, 13)}, FAILS),  # the measurement's own interval goes before
+        (LEVEL, (12, 14), {}, NOT_SEPARATED),  # off by 3, allowed 2.83: the larger of the two, not their sum
         (LEVEL, (10, math.nan), {}, FAILS),
         # level outside the tolerance: the measurement's own interval does not decide against a number in it
         (LEVEL, (12,), {"interval": (9.5, 12.5)}, NOT_SEPARATED),
@@ -141,6 +146,15 @@ def test_reasons_are_said():
 def test_units_must_agree():
     with pytest.raises(UserError, match="printed in nats but measured in bits"):
         verdict(LEVEL, Measurement((10.0,), unit="bits"))
+
+
+def test_prediction_interval_covers_one_more_draw():
+    """19 of 20 times, which the interval of the mean does not."""
+    draws = np.random.default_rng(0).normal(3, 2, (4_000, 4))
+    ends = np.array([prediction_interval(tuple(each[:3])) for each in draws])
+    inside = np.mean((ends[:, 0] <= draws[:, 3]) & (draws[:, 3] <= ends[:, 1]))
+    assert inside == pytest.approx(0.95, abs=0.015)
+    assert prediction_interval((1.0,)) is None
 
 
 @given(samples, numbers, st.floats(0, 1e3), st.floats(0, 1e3))

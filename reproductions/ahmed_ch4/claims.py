@@ -9,6 +9,7 @@ images alone are in the tables.
 import numpy as np
 
 from common.reporting.claims import Measurement, measure
+from common.reporting.verdicts import prediction_interval
 from reproductions.ahmed_ch4 import claims_formulas, claims_models
 from reproductions.ahmed_ch4.intervals import (
     difference_interval,
@@ -19,7 +20,6 @@ from reproductions.ahmed_ch4.intervals import (
     median_lead_interval,
     median_step,
     median_step_interval,
-    prediction_interval,
     smallest,
     steps,
     weakest,

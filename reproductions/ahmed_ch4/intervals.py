@@ -1,4 +1,4 @@
-"""Intervals: of orders of models over the ten held-out digits, of one more training, and of several at once; points.
+"""Intervals: of orders of models over the ten held-out digits, and of several at once; points.
 
 Ten trainings on ten training sets stand behind a column, so Student's interval over the digits holds the spread of
 trainings (all ten start from the same initial weights, so not all of it).
@@ -9,18 +9,6 @@ import math
 import numpy as np
 
 from common.reporting.verdicts import t_interval
-
-
-def prediction_interval(values) -> tuple[float, float] | None:
-    """Where one more training lands, 95 %: mean ± t_{n-1} sd sqrt(1 + 1/n) of n values; None for fewer than two.
-
-    The printed number is one training, too: inside this interval it is no other result than ours.
-    """
-    if len(values) < 2:
-        return None
-    low, high = t_interval(tuple(values))  # mean ± t sd / sqrt(n)
-    middle, half = (low + high) / 2, (high - low) / 2 * math.sqrt(len(values) + 1)
-    return middle - half, middle + half
 
 
 def hull(*intervals, low=-math.inf, high=math.inf) -> tuple[float, float] | None:
