@@ -138,7 +138,10 @@ def outcome(record: Record, tree: Path, work: Path) -> Record:
 
 
 def smoke_run(record: Record, numbers: dict, tree: Path, work: Path) -> Record:
-    """The record of `record`'s run at smoke scale with the code of `tree`, but for its switches and `numbers`."""
+    """The record of `record`'s run at smoke scale with the code of `tree`, but for its switches and `numbers`.
+
+    Without XLA: two codes are compared, not two compilations, which take most of a smoke run of a large net.
+    """
     settings, results = record.settings, Path(tempfile.mkdtemp(prefix="results-", dir=work))
     tuples = {name: tuple(value) for name, value in numbers.items() if isinstance(value, list)}  # as scripts have them
     changes = switches(record) | numbers | tuples
@@ -147,7 +150,7 @@ def smoke_run(record: Record, numbers: dict, tree: Path, work: Path) -> Record:
         f"--model={settings['model']}", f"--variant={settings['variant']}", f"--seed={settings['seed']}",
         *(f"--{name}={value}" for name, value in settings.get("key", {}).items()),
         *(f"--set={name}={value}" for name, value in changes.items()),
-        f"--results_dir={results}", f"--work_dir={work}/work-{tree.name}",  # one judge for all kinds
+        "--jit=off", f"--results_dir={results}", f"--work_dir={work}/work-{tree.name}",  # one judge for all kinds
     ]  # fmt: skip
     environment = os.environ | {"PYTHONPATH": str(tree)}
     ended = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
