@@ -82,9 +82,15 @@ def test_printed_sums_are_the_printed_parts():
 
 
 def test_levels_hold_as_printed_fail_when_off_and_are_not_compared_after_short_trainings():
-    levels = ["T2.1-07", "T2.1-08", "T2.1-09", "T2.1-10", "T2.1-11", "T2.1-12", "T2.1-13", "C01", "C02b", "C07b"]
+    levels = ["T2.1-07", "T2.1-08", "T2.1-09", "T2.1-10", "T2.1-11", "T2.1-12", "T2.1-13", "C07b"]
     assert {word(name, rows()) for name in levels} == {"holds"}
-    assert word("T2.1-12", rows(shift=0.5)) == word("T2.1-13", rows(shift=0.5)) == "fails"
+    for shift, expected in ((0.5, "not separated"), (1.0, "not separated"), (1.3, "fails")):  # one more training: 1.21
+        assert word("T2.1-12", rows(shift=shift)) == word("T2.1-13", rows(shift=shift)) == expected
+    # The literature is 0.07 and 0.66 nats behind the printed numbers: three seeds can say that, one cannot.
+    for name in ("C01", "C02b"):
+        assert word(name, rows()) == "not separated"
+        assert word(name, [r for seed in (1, 2, 3) for r in rows(seed=seed)]) == "holds"
+    assert (word("C01", rows(-1.0)), word("C01", rows(1.0))) == ("holds", "fails")
     short = claims.MEASURES["T2.1-13"](rows(shift=1.0, steps=15_999))
     assert verdict(CLAIMS["T2.1-13"], short) == (
         "undecided", "measured 80.58 after 15,999 iterations; compared from 16,000 on; KL warm-up 10,000",
@@ -92,7 +98,7 @@ def test_levels_hold_as_printed_fail_when_off_and_are_not_compared_after_short_t
 
 
 def test_a_level_after_a_shortened_training_is_compared_and_says_so():
-    shortened, full = (claims.MEASURES["T2.1-13"](rows(shift=1.0, steps=steps)) for steps in (16_000, 200_000))
+    shortened, full = (claims.MEASURES["T2.1-13"](rows(shift=2.0, steps=steps)) for steps in (16_000, 200_000))
     for found, said in ((shortened, True), (full, False)):
         judged, reason = verdict(CLAIMS["T2.1-13"], found)
         assert judged == "fails" and ("16,000 of 200,000 iterations, KL warm-up 10,000" in reason) == said
@@ -109,7 +115,7 @@ def test_a_level_is_compared_for_the_rows_own_sizes_only(option):
     reason = f"measured 80.02 with {option} 1 (not {size}) in gated_pixelvae_up"
     assert verdict(CLAIMS["T2.1-11"], found) == ("undecided", reason)
     assert word("T2.1-10", other) == word("C04", other) == "undecided"
-    assert word("T2.1-13", other) == word("C01", other) == "holds"
+    assert word("T2.1-13", other) == "holds"
 
 
 def test_the_tables_own_order_and_the_controlled_one_are_two_claims():
@@ -194,7 +200,11 @@ def test_gap_saturation_and_growth():
     assert word("C06", [gap_record()]) == word("C06", [gap_record(1_000)]) == "holds"
     assert word("C06", [gap_record(half=0.03)]) == "fails"
     assert word("C06", [gap_record(1_000, half=0.03)]) == "undecided"  # 1,000 draws can say yes, not no
-    assert claims.MEASURES["C33b"]([gap_record()]).values == pytest.approx((0.01,))
+    # Steps of 0.32, 0.2 and 0.1: not from L_N/2, which cannot lie above L_N; its error is twice 0.03.
+    found = claims.MEASURES["C33b"]([gap_record(gain_over_100_se_nats=0.03)])
+    assert found.values == pytest.approx((0.1,)) and found.interval == pytest.approx((0.04, 0.16))
+    assert word("C33b", [gap_record(gain_over_100_se_nats=0.03)]) == "holds"
+    assert word("C33b", [gap_record(gain_over_100_se_nats=0.06)]) == "not separated"
     assert word("C33b", [gap_record(gain_over_100_nats=0.4)]) == "fails"
 
 
@@ -242,14 +252,18 @@ def test_what_z_holds_is_asked_after_long_trainings_and_orders_at_any_length():
     for name in ("C02", "C08", "C09", "C19b", "F2.4a-01", "F2.4a-02"):  # what depth and z bring
         assert word(name, sweep(steps=2_000)) == "undecided" and claims.MEASURES[name](sweep(steps=16_000)).values
     assert "KL of the PixelVAE 1: 0.02" in claims.MEASURES["C08"](unused).reason
-    assert claims.MEASURES["C41"](unused).reason == "2,000 of 200,000 iterations"
+    assert claims.MEASURES["C19c"](unused).reason == "2,000 of 200,000 iterations"
+    narrow = claims.MEASURES["C19c"](sweep(steps=2_000, width=16)).reason
+    assert (
+        narrow == "2,000 of 200,000 iterations, with width 16 (not 32) in pixelvae, with width 16 (not 32) in pixelcnn"
+    )
     mixed = [r for r in sweep(steps=16_000) if r.settings["model"] == "pixelvae"] + [
         r for r in unused if r.settings["model"] == "pixelcnn"
     ]
-    assert claims.MEASURES["C41"](mixed).reason == "2,000 to 16,000 of 200,000 iterations"
-    assert claims.MEASURES["C41"](sweep()).reason == claims.MEASURES["C08"](sweep()).reason == ""
+    assert claims.MEASURES["C19c"](mixed).reason == "2,000 to 16,000 of 200,000 iterations"
+    assert claims.MEASURES["C19c"](sweep()).reason == claims.MEASURES["C08"](sweep()).reason == ""
     smoke = [dataclasses.replace(r, settings=r.settings | {"scale": "smoke"}) for r in unused]
-    assert claims.MEASURES["C41"](smoke).reason == ""
+    assert claims.MEASURES["C19c"](smoke).reason == ""
 
 
 def test_a_claim_takes_the_longest_trainings_that_have_all_its_nets():
@@ -275,13 +289,20 @@ def test_a_claim_takes_the_longest_trainings_that_have_all_its_nets():
     assert shown[0] == [0, "2,000"] and shown[-2:] == [[0, "16,000"], [1, "16,000"]]
 
 
-def test_depths_of_one_seed_are_no_repetitions():
-    """C41 has one value a seed, the worst depth: one seed gives no order, three do."""
-    three = [r for seed in (1, 2, 3) for r in sweep(seed=seed)]
-    for name, worst in (("C41", 0.9 - (0.8 + 12 / 200)), ("C41b", 0.21 - (0.01 + 0.012))):
-        assert claims.MEASURES[name](sweep()).values == pytest.approx((worst,))
-        assert word(name, sweep()) == "not separated"
-        assert claims.MEASURES[name](three).values == pytest.approx([worst] * 3) and word(name, three) == "holds"
+def test_looks_of_one_seed_are_no_order():
+    """C41 has one value a seed, of the two rows: one seed gives no order, three do."""
+
+    def looked_at(seed=1):
+        found = rows(seed=seed, steps=16_000)
+        found[0].metrics.update(judge_confidence=0.92, unseen_patches=0.21, judge_confidence_test=0.99)
+        found[2].metrics.update(judge_confidence=0.86, unseen_patches=0.01)
+        return found
+
+    three = [r for seed in (1, 2, 3) for r in looked_at(seed)]
+    for name, gap in (("C41", 0.06), ("C41b", 0.2)):
+        assert claims.MEASURES[name](looked_at()).values == pytest.approx((gap,))
+        assert word(name, looked_at()) == "not separated"
+        assert claims.MEASURES[name](three).values == pytest.approx([gap] * 3) and word(name, three) == "holds"
 
 
 def test_the_lead_by_depth_needs_four_depths_of_both_nets():

@@ -61,7 +61,7 @@ def test_a_row_takes_the_longer_warm_up_whichever_is_better(shift):
         assert found.mean == pytest.approx(printed + shift) and found.reason.endswith("KL warm-up 5,000")
     assert claims.MEASURES["T2.1-07"](records).reason.endswith("KL warm-up 800")
     assert claims.MEASURES["T2.1-09"](records).reason == "16,000 of 200,000 iterations"  # no latent, no warm-up
-    gaps = [changed(gap_record(), name, {"warm_up": n}, gap_nats=gap, gain_over_2500_nats=gain)
+    gaps = [changed(gap_record(), name, {"warm_up": n}, gap_nats=gap, gain_over_2500_nats=gain, gain_over_100_nats=gain)
             for name, n, gap, gain in (("as_described", 800, 0.6, 0.01), (sizes.WARMED, 5_000, 0.7, 0.03))]  # fmt: skip
     assert claims.MEASURES["C05"](gaps).values == (0.7,) and word("C06", gaps) == "fails"
     assert claims.MEASURES["C33b"](gaps).values == pytest.approx((0.03,))
@@ -98,7 +98,7 @@ def test_a_row_takes_the_tuned_recipe_whichever_is_better(shift):
     assert claims.MEASURES["T2.1-13"](paper).values == (79.58,)  # a shorter training counts less than the whole one
 
 
-def test_the_tuned_recipe_keeps_the_rate_of_the_code_where_features_of_z_stand_beside_the_image():
+def test_the_tuned_recipe_leaves_out_rows_with_features_of_z_beside_the_image():
     """Its higher rate kills these nets; which they are is read from the nets themselves."""
     bits, small = np.zeros((4, 28, 28, 1), np.uint8), {"layers": 1, "width": 2}
     nets = {
@@ -108,11 +108,16 @@ def test_the_tuned_recipe_keeps_the_rate_of_the_code_where_features_of_z_stand_b
         "gated_pixelvae_up": models.GatedPixelVAE(bits, latent=2, upsample=True, **small),
         "gated_pixelvae": models.GatedPixelVAE(bits, latent=2, upsample=False, **small),
     }
-    found = runs.tuned(sizes.LONG, dict.fromkeys(nets, {}))
-    for model, net in nets.items():
-        beside = getattr(net, "upsampler", None) is not None
-        assert beside == (model in sizes.UPSAMPLED), model
-        assert found[model]["learning_rate"] == (1e-3 if beside else 3e-3), model
+    beside = {model for model, net in nets.items() if getattr(net, "upsampler", None) is not None}
+    assert beside == set(sizes.UPSAMPLED)
+
+
+def test_each_recipe_is_the_one_before_with_one_change():
+    options = {"vae": {"warm_up": 0}, "cnn": {}}
+    warmed, tuned = runs.warmed(16_000, options), runs.tuned(16_000, options)
+    assert warmed == {"vae": {"iterations": 16_000, "warm_up": 5_000}, "cnn": {"iterations": 16_000}}
+    assert tuned == {model: changes | {"learning_rate": 3e-3} for model, changes in warmed.items()}
+    assert runs.warmed(40_000, options)["vae"]["warm_up"] == 10_000
 
 
 def test_two_rows_side_by_side_have_one_recipe():
@@ -169,11 +174,14 @@ def test_the_authors_numbers_fail_our_reading_of_comparable():
 
 
 def test_the_headline_estimate_may_be_off_by_its_standard_error():
-    """79.03 + SE: 79.20 with errors of 0.15 and 0.08, so 0.17, holds; without errors it fails."""
-    best = changed(rows()[-1], "as_described", nll_estimate_nats=79.19)
+    """79.03 + SE: 79.19 with errors of 0.15 and 0.08, so 0.17, holds by three seeds; without errors it fails."""
+    best = [dataclasses.replace(changed(r, "as_described", nll_estimate_nats=79.19), name=f"s{r.seed}")
+            for seed in (1, 2, 3) for r in rows(seed=seed)[-1:]]  # fmt: skip
     errors = {"nll_bound_se_nats": 0.15, "gap_se_nats": 0.08}
-    assert claims.MEASURES["C01"]([changed(best, "as_described", **errors)]).values == pytest.approx((79.02,))
-    assert word("C01", [best]) == "fails" and word("C01", [changed(best, "as_described", **errors)]) == "holds"
+    sure = [changed(r, "as_described", **errors) for r in best]
+    assert claims.MEASURES["C01"](sure).values == pytest.approx((79.02,) * 3)
+    assert word("C01", best) == "fails" and word("C01", sure) == "holds"
+    assert word("C01", best[:1]) == word("C01", sure[:1]) == "not separated"
 
 
 def test_a_conditional_net_of_another_depth_is_not_judged():

@@ -44,8 +44,7 @@ def sweep(function, pixelvae=(), pixelcnn=(), weights=(), least=0, **fields):
         return [group for _, group in sorted(seeds.items()) if enough(group)]
 
     def found(records) -> Measurement | None:
-        lengths = [(nets, grouped(nets)) for nets in by_length(records, experiment="layers")]
-        nets, groups = next((each for each in lengths if each[1]), ([], []))
+        groups = next(filter(None, map(grouped, by_length(records, experiment="layers"))), [])
         if not groups:
             return None
         both_nets = [
@@ -53,7 +52,7 @@ def sweep(function, pixelvae=(), pixelcnn=(), weights=(), least=0, **fields):
             for group in groups
         ]
         values = [function(*pair) for pair in both_nets]
-        more = fields | (order_fields(values, weights, nets) if weights else {})
+        more = fields | (order_fields(values, weights, records) if weights else {})
         if callable(more.get("text")):
             more["text"] = more["text"](*both_nets[0])
         asked = [bool(pixelvae), bool(pixelcnn)]  # a claim on one net alone rests on the records of that net
@@ -104,14 +103,6 @@ def a2_order(vae, cnn) -> float:
     return min(nll(cnn[4]) - nll(vae[2]), nll(cnn[2]) - nll(cnn[4]))
 
 
-def against_vae(metric):
-    """No. 41: metric of the plain VAE's samples minus that of the PixelCNN's, the smallest over depths.
-
-    One value a seed: the depths share one VAE, so they are no repetitions.
-    """
-    return lambda vae, cnn: min(vae[0].metrics[metric] - r.metrics[metric] for r in cnn.values())
-
-
 def bar(depth, metric):
     """Measure of a bar of Figure 2.4b, only at width 32 and from long trainings."""
 
@@ -152,16 +143,13 @@ MEASURES |= {
     "C12": compared(sweep(lambda vae, cnn: vae[1].metrics["probe_accuracy"] / vae[0].metrics["probe_accuracy"], (0, 1),
                           text=lambda vae, cnn: "per cent by depth " + curve(vae, "probe_accuracy"))),
     "C12b": compared(sweep(lambda vae, cnn: vae[1].metrics["kl_nats"], (1,))),
-    "C15": compared(sweep(enough_layers, ALL, (12,),
-                          text=lambda vae, cnn: f"PixelCNN {nll(cnn[12]):.2f}; PixelVAE {curve(vae)}")),
+    "C15": compared(sweep(enough_layers, ALL, (12,), text=lambda vae, cnn: (
+        f"{'(none) ' * (enough_layers(vae, cnn) == 99)}PixelCNN {nll(cnn[12]):.2f}; PixelVAE {curve(vae)}"))),
     "C19b": compared(sweep(a2_order, (2,), (2, 4), (1, 1), text=lambda vae, cnn: (
         f"{nll(vae[2]):.2f}, {nll(cnn[4]):.2f}, {nll(cnn[2]):.2f}; KL of the PixelVAE {vae[2].metrics['kl_nats']:.2f}"
     ))),
     "C19c": sweep(lambda vae, cnn: vae[2].metrics["judge_confidence"] - cnn[4].metrics["judge_confidence"], (2,), (4,),
                   across=LOOKS, text=lambda vae, cnn: f"test images {vae[2].metrics['judge_confidence_test']:.3f}"),
-    "C41": sweep(against_vae("judge_confidence"), (0,), SOME, across=LOOKS),
-    "C41b": sweep(against_vae("unseen_patches"), (0,), SOME, across=LOOKS,
-                  text=lambda vae, cnn: f"test images {vae[0].metrics['unseen_patches_test']:.5f}"),
 }  # fmt: skip
 
 
@@ -249,9 +237,9 @@ MEASURES |= {
     "C14": compared(planes(lambda vae, pixelvae: pixelvae[2].metrics["silhouette"] - vae[2].metrics["silhouette"],
                            text=information_shown)),
     "C37": compared(planes(moved)),
-    "C38": planes(lambda vae, _: rank_correlation(*zip(*errors(vae).items(), strict=True)),
-                  (2, 4, 8, 16, 64), vae_only=True,
-                  text=lambda vae, _: ", ".join(f"{n}: {e:.1f} %" for n, e in errors(vae).items())),
+    "C38": compared(planes(lambda vae, _: rank_correlation(*zip(*errors(vae).items(), strict=True)),
+                           (2, 4, 8, 16, 64), vae_only=True,
+                           text=lambda vae, _: ", ".join(f"{n}: {e:.1f} %" for n, e in errors(vae).items()))),
     "C38b": compared(planes(gap_at_two, (2, 64), text=lambda vae, pixelvae: ", ".join(
         f"{n}: {errors(vae)[n]:.1f} and {errors(pixelvae)[n]:.1f} %" for n in vae if n in pixelvae))),
     "C44": compared(conditional, {"conditional": {"layers": 12}}),

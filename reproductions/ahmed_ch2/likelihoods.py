@@ -40,6 +40,7 @@ OPTIONS = {
     "gated_pixelvae_up": PAPER | runs.LATENT | sizes.ROWS["gated_pixelvae_up"] | {"unmasked": False},
     "gated_pixelvae": PAPER | runs.LATENT | sizes.ROWS["gated_pixelvae"],
 }
+TUNABLE = {model: options for model, options in OPTIONS.items() if model not in sizes.UPSAMPLED}
 SHORT = runs.SHORT | runs.MEASURED_SHORT | {"iterations": sizes.LONG}
 SHORT_LATENT = SHORT | {"warm_up": 800}
 SMOKE = runs.SMOKE | runs.SMOKE_LATENT
@@ -81,7 +82,7 @@ EXPERIMENT = experiment.Experiment(
         # At cpu scale: latents are in use before their KL has its full weight (the warm-up of paper scale: 10,000).
         sizes.WARMED: dict.fromkeys(set(NETS) - {"gated_pixelcnn"}, {"warm_up": 5_000}),
         # At cpu scale: how a row falls with the length of its training, the learning rate falling to zero at each end.
-        **{f"tuned_{n}": runs.tuned(n, OPTIONS) for n in sizes.LENGTHS},
+        **{f"tuned_{n}": runs.tuned(n, TUNABLE) for n in sizes.LENGTHS},
         **runs.variants(NETS),
     },
     datasets={"smoke": "digits", "cpu": "binarized_mnist", "paper": "binarized_mnist"},

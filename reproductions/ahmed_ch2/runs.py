@@ -48,19 +48,24 @@ def variants(models_of_script) -> dict:
 def tuned(iterations, options) -> dict:
     """The variant of all models of `options` with so many iterations, by the recipe that was tuned for short trainings.
 
-    The learning rate is three times the code's, which is made for 200,000 iterations. Where features of z stand beside
-    the image it stays the code's: at three times it they grow without bound in the first hundreds of steps, every gate
-    saturates, and the net gives all images the same probabilities and no longer learns. The warm-up is paper scale's
-    10,000, but at most five sixteenths of the iterations: with a twentieth, as paper scale has of its own length, the
-    latents of a masked decoder are unused before their KL has its full weight.
+    That of `warmed`, and a learning rate of three times the code's, which is made for 200,000 iterations. It is not for
+    masked decoders with features of z beside the image: there the features grow without bound within the first thousand
+    steps, every gate saturates, and the net gives all images the same probabilities and no longer learns.
+    """
+    return {
+        model: changes | {"learning_rate": sizes.TUNED_RATE} for model, changes in warmed(iterations, options).items()
+    }
+
+
+def warmed(iterations, options) -> dict:
+    """The variant of all models of `options` with so many iterations and a longer KL warm-up.
+
+    Paper scale's 10,000, but at most five sixteenths of the iterations: with a twentieth, as paper scale has of its own
+    length, the latents of a masked decoder are unused before their KL has its full weight.
     """
     warm_up = min(sizes.WARM_UP, 5 * iterations // 16)
     return {
-        model: {
-            "iterations": iterations,
-            "learning_rate": sizes.RATE if model in sizes.UPSAMPLED else sizes.TUNED_RATE,
-        }
-        | ({"warm_up": warm_up} if "warm_up" in own else {})
+        model: {"iterations": iterations} | ({"warm_up": warm_up} if "warm_up" in own else {})
         for model, own in options.items()
     }
 

@@ -16,7 +16,7 @@ from scipy import stats
 from common.reporting.claims import Measurement
 from common.reporting.records import Record, select
 from common.reporting.tables import short
-from reproductions.ahmed_ch2.sizes import FULL, LONG, RATE, TUNED, WARMED
+from reproductions.ahmed_ch2.sizes import FULL, LONG, RATE, ROWS, TUNED, WARMED
 
 # Nats between a bar of Figure 2.4 and a row of Table 2.1. That they are two trainings of one setting is an assumption:
 # nobody says so, they may differ in splits too, and we take width 32 for the bar of 80.31 and 64 for the row of 80.02.
@@ -27,17 +27,21 @@ ONE_SEED = (
 )
 TRAININGS = ("likelihoods", "layers", "latents", "labels")
 SEEDS = 3  # trainings of one setting from which their spread is known
+WIDE = {"width": 32}
+PRINTED = {  # {script: {model: sizes of the printed nets}}, as far as they are known
+    "likelihoods": ROWS, "layers": {"pixelvae": WIDE, "pixelcnn": WIDE}, "latents": {"pixelvae": WIDE, "vae": WIDE},
+}  # fmt: skip
 EXACT_AND_BOUND = {"evaluator": "exact for the PixelCNN, a bound or an estimate with latents, as in the text"}
-# Variants of a row of Table 2.1, each the one before it with one change: a short KL warm-up and the code's learning
-# rate; a longer warm-up; and a higher rate.
+# Variants of a row of Table 2.1 and of the nets of the figures, each the one before it with one change: a short KL
+# warm-up and the code's learning rate; a longer warm-up; and a higher rate. So all nets of one recipe have one rate.
 RECIPES = ("as_described", WARMED, TUNED)
 
 
 def of_a_training(records=()) -> tuple[float, int, str]:
     """(variance of the NLL of a repeated training in nats^2, its degrees of freedom, where it is from).
 
-    Pooled over the settings of `records` that have run with SEEDS seeds or more. Without any, half the mean square of
-    REPEATS, an assumption.
+    Pooled over the settings of `records` that have run with SEEDS seeds or more; short trainings of narrow nets, too,
+    which hardly differ less than long ones. Without any, half the mean square of REPEATS, an assumption.
     """
     settings = {}
     for r in records:
@@ -60,12 +64,29 @@ def training_slack(*weights, records=()) -> float:
     return float(stats.t.ppf(0.975, degrees) * np.sqrt(variance * np.sum(np.square(weights))))
 
 
-def order_fields(values, weights, records=()) -> dict:
-    """Interval and reason of an order between single trainings; records: all that may tell a training's spread."""
+def of_repeats(records) -> list[Record]:
+    """All that may tell how much one training of a setting differs from the next: rows, and nets by depth."""
+    return chosen(records, experiment=("likelihoods", "layers"), variant=RECIPES)
+
+
+def order_fields(values, weights, records) -> dict:
+    """Interval and reason of an order between single trainings; records: all there are."""
     if len(values) > 1:
         return {}
-    half = training_slack(*weights, records=records)
-    return {"interval": (values[0] - half, values[0] + half), "one_seed_reason": of_a_training(records)[2]}
+    half = training_slack(*weights, records=of_repeats(records))
+    return {"interval": (values[0] - half, values[0] + half), "one_seed_reason": of_a_training(of_repeats(records))[2]}
+
+
+def with_slack(function, *weights):
+    """The measure; of one training with the interval that a repeated one would have (`training_slack`)."""
+
+    def found(records) -> Measurement | None:
+        measured = function(records)
+        if measured is None or measured.n != 1:
+            return measured
+        return replace(measured, interval=order_fields(measured.values, weights, records)["interval"])
+
+    return found
 
 
 def rank_correlation(places, values) -> float:
@@ -82,8 +103,8 @@ def chosen(records, **match) -> list[Record]:
 
 
 def by_length(records, **match) -> list[list[Record]]:
-    """[nets as described, nets of the longer trainings (sizes.TUNED)], those that have records; the longest first."""
-    found = [chosen(records, **match), chosen(records, variant=TUNED, **match)]
+    """[nets of one of the RECIPES, ...], those that have records; the longest first, of equally long ones the last."""
+    found = [chosen(records, variant=recipe, **match) for recipe in reversed(RECIPES)]
     return sorted(filter(None, found), key=lambda nets: -min(r.steps for r in nets))
 
 
@@ -184,10 +205,12 @@ def as_printed(measured, wanted=None, length=True) -> Measurement | None:
     """
     if measured is None:
         return None
-    against = other_sizes(measured.records, wanted or {}) + (short_of(measured.records) if length else [])
+    lack = short_of(measured.records) if length else []
+    against = other_sizes(measured.records, wanted or {}) + lack
     if not against:
         return measured
-    parts = [f"measured {short(measured.mean)} {', '.join(against)}", measured.text, *schedule(measured.records)]
+    trained = schedule(measured.records) if lack else how_trained(measured.records)
+    parts = [f"measured {short(measured.mean)} {', '.join(against)}", measured.text, *trained]
     return Measurement(reason="; ".join(filter(None, parts)))
 
 
@@ -209,19 +232,28 @@ def schedule(records) -> list[str]:
     return said + [f"learning rate {' and '.join(map(str, rates))}"] * bool(set(rates) - {RATE})
 
 
-def with_length(function):
-    """The measure, and in its reason how its trainings went, if they were shorter than the code's.
+def how_trained(records) -> list[str]:
+    """["2,000 of 200,000 iterations", "KL warm-up 200"] of trainings shorter than the released code's, else []."""
+    nets = [r for r in records if r.experiment in TRAININGS]
+    if not nets or min(r.steps for r in nets) >= FULL:
+        return []
+    return [f"{span([r.steps for r in nets])} of {FULL:,} iterations", *schedule(nets)]
 
-    "2,000 of 200,000 iterations, KL warm-up 200"; smoke says so itself, and records of formulas are no trainings.
+
+def with_length(function):
+    """The measure, and in its reason how its trainings went, if they were shorter than the code's, and other sizes.
+
+    "2,000 of 200,000 iterations, KL warm-up 200, with width 16 (not 32) in pixelvae"; smoke says so itself, and records
+    of formulas are no trainings.
     """
 
     def found(records) -> Measurement | None:
         measured = function(records)
-        nets = [r for r in measured.records if r.experiment in TRAININGS] if measured else []
-        if not nets or min(r.steps for r in nets) >= FULL or measured.scale == "smoke":
+        if measured is None or measured.scale == "smoke":
             return measured
-        length = f"{span([r.steps for r in nets])} of {FULL:,} iterations"
-        said = ", ".join([length, *schedule(nets)])
+        other = [size for name, wanted in PRINTED.items()
+                 for size in other_sizes([r for r in measured.records if r.experiment == name], wanted)]  # fmt: skip
+        said = ", ".join(how_trained(measured.records) + other)
         return replace(measured, reason="; ".join(filter(None, (measured.reason, said))))
 
     return found
