@@ -1,4 +1,4 @@
-"""Table 2.1 printed beside measured, Figure 2.4 in numbers, neighbours in latent space, costs, paired differences."""
+"""Table 2.1 printed beside measured, its rows by recipe and length, paired differences, costs; all is written here."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from common.reporting.records import Record, load_scores, select
 from common.reporting.rooms import SCALES
 from common.reporting.tables import Table, over_seeds, short
 from reproductions.ahmed_ch2 import figures, sizes
-from reproductions.ahmed_ch2.claims_figures import DEPTHS, place
+from reproductions.ahmed_ch2.claims_figures import place
 from reproductions.ahmed_ch2.selection import (
     RECIPES,
     by_length,
@@ -24,7 +24,8 @@ from reproductions.ahmed_ch2.selection import (
     together,
     warm_up,
 )  # fmt: skip
-from reproductions.ahmed_ch2.sizes import FULL, RATE, TUNED, WARM_UP
+from reproductions.ahmed_ch2.sizes import FULL, RATE, WARM_UP
+from reproductions.ahmed_ch2.tables_figures import figure_2_4, neighbours, printed, sweep
 
 LENGTHS = tuple(f"tuned_{n}" for n in sizes.LENGTHS)
 ROWS = {  # model: (name in the table, claims of its printed numbers)
@@ -43,24 +44,27 @@ def make(records: list[Record], results_dir: str | Path) -> None:
     rows = {model: at_largest(records, lambda part, model=model: row(part, model)) for model in ROWS}
     rows = {model: found for model, found in rows.items() if found}
     if rows:
-        table_2_1(rows).write(folder / "table_2_1")
+        other_bits = variants(records)
+        table_2_1(rows, bool(other_bits.rows)).write(folder / "table_2_1")
         differences(records, results_dir).write(folder / "differences")
         trained = trained_for(records)
         if trained:
             lengths(trained).write(folder / "lengths")
             figures.lengths(trained, folder / "lengths.png")
-        for name, table in (("recipes", by_recipe(records)), ("other_bits_and_variants", variants(records))):
+        for name, table in (("recipes", by_recipe(records)), ("other_bits_and_variants", other_bits)):
             if table.rows:
                 table.write(folder / name)
     layers, latents, labels = (of_largest(records, experiment=name) for name in ("layers", "latents", "labels"))
-    nets, longer = sweep(layers), sweep(layers, variant=TUNED)
+    nets, *longer = (sweep(layers, variant=recipe) for recipe in RECIPES)
     if nets:
-        figure_2_4(nets, longer).write(folder / "figure_2_4")
+        figure_2_4(nets, *longer).write(folder / "figure_2_4")
     planes = [r for nets in by_length(latents, experiment="latents") for r in nets]
     if planes:
         neighbours(planes).write(folder / "figure_2_5")
     figures.draw_rows(rows, results_dir)
-    figures.draw_layers(nets, longer, longest_group(layers, place, figures.A_2, experiment="layers"), results_dir)
+    figures.draw_layers(
+        nets, max(longer, key=len), longest_group(layers, place, figures.A_2, experiment="layers"), results_dir
+    )
     of_plane = longest_group(latents, lambda r: r.settings["model"], figures.PLANES, experiment="latents", latent=2)
     figures.draw_plane(of_plane, planes, results_dir)
     figures.draw_labels(longest(labels, experiment="labels"), results_dir)
@@ -76,54 +80,55 @@ def of_largest(records, **match) -> list[Record]:
     return at_largest(records, lambda part: part if by_length(part, **match) else [])
 
 
-def sweep(records, **match) -> dict[tuple[str, int], Record]:
-    """{("pixelvae", depth): record} of layers.py, the lowest seed of each."""
-    found = {}
-    for r in chosen(records, experiment="layers", **match):
-        found.setdefault(place(r), r)
-    return dict(sorted(found.items()))
-
-
-def printed() -> dict[str, str]:
-    """{claim id: what is printed}."""
-    return {
-        claim.claim_id: claim.printed.replace("<=", "≤")
-        for claim in load_claims(Path(__file__).with_name("claims.csv"))
-    }
-
-
-def table_2_1(rows) -> Table:
-    """All eleven rows: literature quoted, own rows with what was measured; nats."""
+def table_2_1(rows, other_bits=False) -> Table:
+    """All eleven rows: literature quoted, own rows with what was measured; nats. other_bits: have others run."""
     cells, literature = printed(), [c for c in load_claims(Path(__file__).with_name("claims.csv"))
                                     if c.where == "Table 2.1" and c.kind == "quoted"]  # fmt: skip
-    lines = [[c.what.removesuffix(" NLL"), cells[c.claim_id], *[None] * 7, "quoted"] for c in literature]
+    lines = [[c.what.removesuffix(" NLL"), cells[c.claim_id], *[None] * 11, "quoted"] for c in literature]
     for model, (name, ids) in ROWS.items():
         found = rows.get(model, [])
         shown = " ".join(f"({cells[i]})" if n else cells[i] for n, i in enumerate(ids))
         record = found[0] if found else None
         lines.append([
             name, shown, over_seeds(found, "nll_nats"), over_seeds(found, "nll_bound_nats"),
-            over_seeds(found, "nll_estimate_nats"), over_seeds(found, "kl_nats"), over_seeds(found, "ess_median"),
-            record and record.steps, record and int(record.metrics["parameters"]),
+            over_seeds(found, "nll_estimate_nats"), record and over_images(record), over_seeds(found, "kl_nats"),
+            over_seeds(found, "ess_median"), record and record.settings["options"]["width"],
+            record and (f"{warm_up(record):,}" if warm_up(record) else None), record and str(learning_rate(record)),
+            record and f"{record.steps:,}", record and int(record.metrics["parameters"]),
             f"{record.scale}, {record.data['name']}, {seeds(found)}" if record else "not run",
         ])  # fmt: skip
-    columns = ["model", "printed", "exact", "bound", "estimate", "KL", "ESS", "iterations", "parameters", "measured on"]
-    return Table("Table 2.1, printed beside measured", columns, lines, notes(rows))
+    columns = ["model", "printed", "exact", "bound", "estimate", "SE", "KL", "ESS", "width", "KL warm-up",
+               "learning rate", "iterations", "parameters", "measured on"]  # fmt: skip
+    return Table("Table 2.1, printed beside measured", columns, lines, notes(rows, other_bits))
+
+
+def over_images(record) -> float | None:
+    """Standard error over test images of the exact number or the bound, nats."""
+    return record.metrics.get("nll_se_nats", record.metrics.get("nll_bound_se_nats"))
 
 
 def seeds(found) -> str:
     return f"{len(found)} seed{'s' * (len(found) > 1)}"
 
 
-def notes(rows) -> list[str]:
+def notes(rows, other_bits) -> list[str]:
     """What the numbers are: bits, estimators, sizes, stand-ins."""
     records = [r for found in rows.values() for r in found]
     said = [
         "Nats an image, test images, lower is better. Bound: KL in closed form and the mean of several draws of z. "
-        "Estimate: the bound minus the mean gap between bound and importance-sampled estimate on some images; ESS: "
-        "effective sample size, median.",
-        "Bits: " + "; ".join(sorted({r.binarisation for r in records})) + ". Numbers of other bits stand in another "
-        "table and are not compared.",
+        "Estimate: the bound minus the mean gap between bound and importance-sampled estimate on some images. SE: "
+        "standard error of the exact number or the bound over test images; how much another training would differ is "
+        "not in it. ESS: effective sample size, median.",
+        "Bits: "
+        + "; ".join(sorted({r.binarisation for r in records}))
+        + ". "
+        + (
+            "Numbers of other bits stand in another table and are not compared."
+            if other_bits
+            else "No row has run on other bits (own draw, dynamic)."
+        ),
+        "Rows of unequal recipes or widths are not to be compared by this table: *Differences on the same test images* "
+        "takes both rows of a pair by one recipe. "
         "KL warm-up: iterations until the KL has its full weight. A row that has run by several recipes takes the one "
         "with the longer warm-up, and of these the one with the higher learning rate, whichever is better (the room's "
         "README, Differs 8). This rule was fixed before these trainings had ended.",
@@ -143,7 +148,9 @@ def row_notes(record) -> list[str]:
         said.append(f"gap {m['gap_nats']:.2f} ± {m['gap_se_nats']:.2f} (standard error)")
         said.append(f"ESS of {draws:,} draws: smallest {m['ess_smallest']:.1f}, median {m['ess_median']:.0f}")
         gain = m.get(f"gain_over_{draws // 2}_nats")
-        said += [f"{draws:,} draws gain {gain:.3f} nats over {draws // 2:,}"] if gain is not None else []
+        if gain is not None:
+            still = "; not converged: more draws would lower it further" * (gain >= 0.02)
+            said.append(f"{draws:,} draws gain {gain:.3f} nats over {draws // 2:,}{still}")
     said += [record.notes["state"]] if "state" in record.notes else []
     said += [f"KL warm-up {warm_up(record):,} of {record.steps:,} iterations"] if warm_up(record) else []
     return [*said, f"learning rate {learning_rate(record)}" + ", decayed to 0" * bool(options["decay"])]
@@ -274,55 +281,6 @@ def score(record, results_dir) -> np.ndarray:
     """Exact NLL or bound of each test image, nats."""
     arrays = load_scores(Path(results_dir) / record.files["scores"])
     return arrays["nll" if "nll" in arrays else "bound"].astype(np.float64)
-
-
-def figure_2_4(nets, longer) -> Table:
-    """Development numbers of the authors beside ours, by depth; then those of the longer trainings."""
-    lines = [depth_line(nets, depth) for depth in DEPTHS]
-    lines += [depth_line(longer, depth) for depth in DEPTHS if depth in {n for _, n in longer}]
-    records = list(nets.values())
-    said = [
-        "Nats. KL, reconstruction and bound: the authors' (their plot script, split unknown) and ours; PixelCNN: "
-        "exact, no numbers of the authors' are known. Probe: per cent of digits that 5 neighbours get right.",
-        f"Ours: {records[0].scale} scale, {records[0].data['name']}, width {records[0].settings['options']['width']}; "
-        f"bits: {records[0].binarisation}; {figures.schedules([*records, *longer.values()])}.",
-    ]
-    columns = ["layers", "their KL", "their rec.", "their sum", "KL", "reconstruction", "bound", "PixelCNN", "probe",
-               "iterations"]  # fmt: skip
-    return Table("Figure 2.4, printed beside measured", columns, lines, said)
-
-
-def depth_line(nets, depth) -> list:
-    """A row of `figure_2_4`."""
-    cells, vae, cnn = printed(), nets.get(("pixelvae", depth)), nets.get(("pixelcnn", depth))
-    theirs = [float(cells[f"F2.4b-{name}-L{depth:02d}"]) for name in ("KL", "REC", "SUM")]
-    metrics = ("kl_nats", "reconstruction_nats", "nll_bound_nats", "probe_accuracy")
-    *ours, probe = (vae.metrics[m] if vae else None for m in metrics)
-    steps = next((f"{r.steps:,}" for r in (vae, cnn) if r), None)
-    return [depth, *theirs, *ours, cnn.metrics["nll_nats"] if cnn else None, probe, steps]
-
-
-def neighbours(planes) -> Table:
-    """Neighbour errors by latent size; printed 7.2 and 22.9 at two dimensions."""
-    lines = []
-    for r in sorted(planes, key=lambda r: (r.settings["key"]["latent"], r.settings["model"], r.steps, r.seed)):
-        m, cells = r.metrics, printed()
-        model, latent = r.settings["model"], r.settings["key"]["latent"]
-        shown = cells["F2.5-01" if model == "pixelvae" else "F2.5-02"] if latent == 2 else None
-        lines.append([
-            "PixelVAE" if model == "pixelvae" else "VAE", latent, r.seed, shown,
-            *(m[f"neighbour_error_{k}"] for k in (1, 5, 15)), m["silhouette"], m["information_nats"],
-            m["move_shift"], m["move_flips"], m["nll_bound_nats"], m["kl_nats"], r.steps,
-        ])  # fmt: skip
-    columns = ["net", "latent", "seed", "printed, %", "k = 1", "k = 5", "k = 15", "silhouette", "I(class; z) >=",
-               "shift", "flips", "bound", "KL", "iterations"]  # fmt: skip
-    said = [
-        "Per cent of test digits whose nearest training codes vote for another class. Shift, flips: how far the code "
-        "moves when the image moves by a pixel and when 2 % of its pixels flip, over the spread of the class means. "
-        f"Bits: {planes[0].binarisation}; data: {planes[0].data['name']}; {planes[0].scale} scale; "
-        f"{figures.schedules(planes)}.",
-    ]
-    return Table("Figure 2.5: digits in latent space", columns, lines, said)
 
 
 def costs(found) -> Table:
