@@ -104,6 +104,16 @@ STATEMENT = claim("statement", rule="> 0.6")
         (STATEMENT, (0.7,), {"interval": (0.61, 0.8)}, HOLDS),
         (STATEMENT, (0.5,), {"interval": (0.4, 0.6)}, FAILS),  # "> 0.6" does not accept 0.6
         (STATEMENT, (0.5,), {"interval": (0.4, 0.7)}, NOT_SEPARATED),
+        # statement on a number that compares random trainings: one seed settles it neither way
+        (STATEMENT, (0.7,), {"compares": True}, NOT_SEPARATED),
+        (STATEMENT, (0.5,), {"compares": True}, NOT_SEPARATED),
+        (STATEMENT, (0.7, 0.8), {"compares": True}, HOLDS),
+        (STATEMENT, (0.7,), {"compares": True, "exact": True}, HOLDS),
+        (STATEMENT, (0.7,), {"compares": True, "one_seed_reason": "no training"}, HOLDS),
+        (STATEMENT, (0.7,), {"compares": True, "stand_in": "half size"}, NOT_SEPARATED),
+        # a share that counts runs: its interval decides
+        (STATEMENT, (1.0,), {"counted": 3, "interval": (0.29, 1)}, NOT_SEPARATED),
+        (STATEMENT, (1.0,), {"counted": 8, "interval": (0.63, 1)}, HOLDS),
         (claim("statement", rule="< 0.6"), (0.7,), {"interval": (0.6, 0.8)}, FAILS),
         (claim("statement", rule="<= 0.6"), (0.7,), {"interval": (0.6, 0.8)}, NOT_SEPARATED),
         (STATEMENT, (0.7,), {"stand_in": "half size"}, DIRECTION),
@@ -194,6 +204,12 @@ def test_a_statement_and_its_opposite_never_both_hold(values, threshold):
 @given(st.lists(numbers, min_size=1, max_size=1).map(tuple), st.none() | st.tuples(numbers, numbers))
 def test_one_seed_never_orders_random_trainings(values, interval):
     assert word(ORDER, *values, interval=tuple(sorted(interval)) if interval else None) == NOT_SEPARATED
+
+
+def test_a_share_says_over_how_many_seeds_it_counts():
+    found = Measurement((1 / 3,), counted=3, interval=(0, 0.9))
+    assert verdict(STATEMENT, found)[1] == "not > 0.6 over 3 seeds, interval [0, 0.9]"
+    assert (found.n, found.runs, Measurement((1.0, 2.0)).runs) == (1, 3, 2)
 
 
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=8).map(tuple))

@@ -165,6 +165,8 @@ class Measurement:
       one_seed_reason: why one seed is enough here.   reason: why it fails, is short, or differs.
       commands: lines that repeat the runs.   binarisation: of the data.
       exact: deterministic, no spread between seeds.
+      compares: a statement's number sets random trainings against each other, so one seed settles it no more than an
+        order.   counted: how many runs a share counts, where that is one value of several runs.
       records: the records used; `across`: {field: why} for fields in which they differ on purpose.
     """
 
@@ -179,12 +181,19 @@ class Measurement:
     commands: tuple[str, ...] = ()
     binarisation: str = ""
     exact: bool = False
+    compares: bool = False
+    counted: int = 0
     records: tuple[Record, ...] = ()
     across: dict[str, str] = field(default_factory=dict)
 
     @property
     def n(self) -> int:
         return len(self.values)
+
+    @property
+    def runs(self) -> int:
+        """How many seeds or runs the values stand for, as pages show it."""
+        return self.counted or self.n
 
     @property
     def mean(self) -> float:

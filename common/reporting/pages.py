@@ -122,7 +122,7 @@ def claims_table(told: Told) -> Table:
         claim, found = row.claim, row.measurement
         numbers = [None, None, 0]
         if found is not None and found.values:
-            numbers = [found.mean, found.spread if found.n > 1 else None, found.n]
+            numbers = [found.mean, found.spread if found.n > 1 else None, found.runs]
         rest = [" ; ".join(found.commands), found.scale, found.stand_in] if found else ["", "", ""]
         rows.append(
             [claim.claim_id, claim.where, claim.what, claim.unit, claim.printed, *numbers, row.verdict, row.reason]
@@ -171,7 +171,7 @@ def _claims_section(told: Told, numbers: dict[str, int]) -> str:
         reason = "; ".join(part for part in (stale_text(row), row.reason) if part)
         rows.append(
             [_name(row), " ".join(printed_text(row)).strip(), measured_text(row)]
-            + [str(found.n) if found and found.n else "", found.scale if found else "", row.verdict, reason]
+            + [str(found.runs) if found and found.values else "", found.scale if found else "", row.verdict, reason]
             + [f"[{ranges(used)}](#commands)" if used else ""]
         )
     text = Table("Claims", columns, rows).markdown("##")

@@ -67,7 +67,7 @@ def _claim(row: Row) -> dict:
         "printed_value": _sortable(claim.printed_value),
         "measured": measured_text(row),
         "measured_value": _sortable(found.mean if found and found.values else None),
-        "n": found.n if found else 0,
+        "n": found.runs if found else 0,
         "scale": found.scale if found else "",
         "verdict": row.verdict,
         "verdict_class": row.verdict.replace(" ", "-"),

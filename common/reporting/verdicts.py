@@ -5,7 +5,8 @@
     order      95 % interval of the difference on the printed side of 0  -> holds; on the other side -> fails;
                around 0, or one seed without a reason                    -> not separated
     statement  rule true for every seed and the whole interval           -> holds; for none -> fails;
-               mixed, or an interval across the threshold                -> not separated
+               mixed, an interval across the threshold, or one seed
+               of a number that compares random trainings                -> not separated
     identity   every |value| <= tolerance                                -> identity, else fails
 
 Data that are not the text's (stand-ins) and runs of seconds (scale smoke) never give "holds" for what the text says
@@ -28,6 +29,7 @@ FAILS, IDENTITY, UNDECIDED, QUOTED, NOT_RUN = "fails", "identity", "undecided", 
 VERDICTS = (HOLDS, DIRECTION, NOT_SEPARATED, FAILS, IDENTITY, UNDECIDED, QUOTED, NOT_RUN)
 WITHOUT_NUMBER = (UNDECIDED, QUOTED, NOT_RUN)
 CONFIDENCE = 0.95
+ONE_SEED = "one seed: no order between random trainings"
 
 
 def verdict(claim: Claim, measurement: Measurement | None, not_run: str = "") -> tuple[str, str]:
@@ -111,8 +113,8 @@ def _order_on_own_data(claim: Claim, found: Measurement) -> tuple[str, str]:
     sign = 1 if claim.rule == ">" else -1
     if not _finite(found):
         return NOT_SEPARATED, _not_finite(found)
-    if found.n < 2 and not (found.exact or found.one_seed_reason):
-        return NOT_SEPARATED, "one seed: no order between random trainings"
+    if _one_seed(found):
+        return NOT_SEPARATED, ONE_SEED
     if found.interval is None and found.n < 2 and not found.exact:
         return NOT_SEPARATED, "one seed and no interval"
     if found.interval is not None:
@@ -144,10 +146,14 @@ def _statement_on_own_data(claim: Claim, found: Measurement) -> tuple[str, str]:
     inside = found.interval is None or all(end in region for end in found.interval)
     outside = found.interval is None or region.misses(found.interval)
     compared = f"{passed} of {found.n} value{'s' * (found.n != 1)} {claim.rule}"
+    if found.counted:
+        compared = f"{'' if passed else 'not '}{claim.rule} over {found.counted} seeds"
     if found.interval is not None:
         compared += f", interval [{found.interval[0]:.3g}, {found.interval[1]:.3g}]"
     if not _finite(found):
         compared += f", {_not_finite(found)}"
+    if found.compares and _one_seed(found):
+        return NOT_SEPARATED, f"{compared}; {ONE_SEED}"
     if passed == found.n and inside:
         return HOLDS, compared
     if passed == 0 and outside:
@@ -164,6 +170,11 @@ def _identity(claim: Claim, found: Measurement) -> tuple[str, str]:
 
 
 _RULES = {"level": _level, "order": _order, "statement": _statement, "identity": _identity}
+
+
+def _one_seed(found: Measurement) -> bool:
+    """Whether a number rests on one seed of random trainings, without a reason why that is enough."""
+    return found.n < 2 and not (found.exact or found.one_seed_reason)
 
 
 def _short(found: Measurement) -> bool:
