@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
-from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, best, length, of_net, scores
+from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, best, judges, length, of_net, scores
 
 DIGIT_COLOURS = (*COLOURS[:6], "#882255", COLOURS[7], "#888888", "#7A7A00")  # without yellow, pale on white
 MARKS = "osv^D<>pPX"
@@ -76,19 +76,25 @@ def dcgan_samples(nets, results_dir, path):
     nets: {words: (record, one of a shorter training or None)}. Of a training whose pictures on the way are not kept,
     the end of the shorter one stands in the place of the half.
     """
-    grids = []
+    grids, others = [], ""
     for words, (record, shorter) in nets.items():
         shown = [(words, picture) for picture in quarters(scores(record, results_dir), 96)[1::2]]
         if len(shown) < 2 and shorter:
             shown = [(f"{words}, another training", quarters(scores(shorter, results_dir), 96)[-1])]
             shown.append((words, quarters(scores(record, results_dir), 96)[-1]))
+            others += f" Another training: {origin(shorter)}{other_judge(record, shorter)}."
         grids += [(f"{name}, {title.lower()}", grid) for name, (title, grid) in shown]
     lines = "; ".join(f"{words}: {origin(record)}" for words, (record, _) in nets.items())
     caption = (
-        f"Fig. F4: samples of the DCGAN, {lines}. The author's show 3s and 8s, and one 5; the text describes another "
-        "network."
+        f"Fig. F4: samples of the DCGAN, {lines}.{others} The author's show 3s and 8s, and one 5; the text describes "
+        "another network."
     )
     panels((8, 6 * len(nets)), grids, len(nets), path, caption)
+
+
+def other_judge(record, other) -> str:
+    """That two records' pictures are counted by two judges, or nothing."""
+    return "; its numbers are by another judge" if judges([record, other]) else ""
 
 
 def faces(record, arrays, path):
@@ -105,21 +111,36 @@ def latents(record, arrays, path):
     z = PCA(2).fit_transform(z)
     with style():
         figure, axis = plt.subplots(figsize=(8, 6.5))
-        for digit in np.unique(labels):
+        digits = np.unique(labels)
+        places = apart(np.array([np.median(z[labels == digit], axis=0) for digit in digits]), 0.05 * np.ptp(z, axis=0))
+        for digit, place in zip(digits, places, strict=True):
             of_digit = z[labels == digit]
             axis.plot(*of_digit.T, MARKS[digit], color=DIGIT_COLOURS[digit], markersize=3, alpha=0.35, linestyle="",
                       markeredgewidth=0)  # fmt: skip
             axis.plot([], [], MARKS[digit], color=DIGIT_COLOURS[digit], markersize=7, linestyle="", label=str(digit))
-            axis.text(*np.median(of_digit, axis=0), str(digit), ha="center", va="center", fontsize=15, weight="bold",
+            axis.text(*place, str(digit), ha="center", va="center", fontsize=15, weight="bold",
                       color=DIGIT_COLOURS[digit], bbox={"boxstyle": "circle,pad=.15", "fc": "white", "ec": "none",
                                                         "alpha": 0.85}, zorder=5)  # fmt: skip
         axis.set(xlabel="first component", ylabel="second component", aspect="equal")
         axis.legend(title="digit", fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
         caption = (
-            f"Fig. F7: sampled latents of {len(z):,} test images ({origin(record)}); the number is a digit's median. "
-            "Of two latents the analysis is a rotation only."
+            f"Fig. F7: sampled latents of {len(z):,} test images ({origin(record)}); the number is at a digit's "
+            "median, or beside it where two would cover each other. Of two latents the analysis is a rotation only."
         )
         save_figure(figure, path, caption)
+
+
+def apart(places, size, rounds=100) -> np.ndarray:
+    """Points [n, 2], moved as little as makes no two closer than one label, whose width and height are `size`."""
+    moved = places / size
+    for _ in range(rounds):
+        for i, j in zip(*np.triu_indices(len(moved), 1), strict=True):
+            way = moved[i] - moved[j]
+            far = np.hypot(*way)
+            if far < 1:
+                push = (way / far if far else np.array([1.0, 0.0])) * (1 - far) / 2
+                moved[i], moved[j] = moved[i] + push, moved[j] - push
+    return moved * size
 
 
 def manifold(record, arrays, path):
