@@ -1,5 +1,7 @@
 """The author's epochs beside ours. The VAE's losses are compared by value; those of the adversarial games by range and
 trend, never by value: they depend on how far two players are from each other, not on how good the pictures are.
+
+Sets of faces differ in size, so that theirs are compared by updates: for an epoch stands a stretch of 216 of them.
 """
 
 import numpy as np
@@ -7,7 +9,7 @@ from scipy import stats
 
 from common.reporting.tables import Table
 from reproductions.guo import author
-from reproductions.guo.chosen import CVAE, DCGAN, FACES, GAN, VAE, best, curve, steps_an_epoch
+from reproductions.guo.chosen import CVAE, DCGAN, FACES, GAN, VAE, best, curve, scores, steps_an_epoch
 
 NETS = {"gan": GAN, "dcgan": DCGAN, "faces": FACES, "vae": VAE, "cvae_gan": CVAE}
 LOSSES = {
@@ -18,15 +20,35 @@ LOSSES = {
 }
 OF_VAE = ("loss", "test_loss", "test_reconstruction", "test_kl")
 WINDOWS = ((1, 5), (6, 10), (16, 20), (31, 40), (41, 50), (91, 100), (191, 200))  # epochs from 1
+OF_FACES = (
+    "Faces: an epoch is a stretch of 216 updates, as the author's is, in ours too; his is the mean of five batches, "
+    "every 50 updates, ours of those logged in that stretch, which are the first of each epoch of ours, the last, and "
+    "every 50th between."
+)
 POINTS = (1, 2, 5, 10, 20, 30, 50, 100, 150, 200)
 
 
 def curves(records, results_dir, run: str, name: str) -> np.ndarray:
-    """One loss by epoch (`chosen.curve`) of our runs of the author's code: [seeds, epochs]; [0, 0] without records."""
-    found = [curve(record, results_dir, name) for record in best(records, NETS[run])]
+    """One loss by epoch (`chosen.curve`) of our runs of the author's code: [seeds, epochs]; [0, 0] without records.
+
+    Of faces by stretches of as many updates as an epoch of the author's has.
+    """
+    by_epoch = stretches if run == "faces" else curve
+    found = [by_epoch(record, results_dir, name) for record in best(records, NETS[run])]
     found = [values for values in found if len(values)]
     shortest = min(map(len, found), default=0)
     return np.array([values[:shortest] for values in found]).reshape(len(found), shortest)
+
+
+def stretches(record, results_dir, name: str) -> np.ndarray:
+    """Mean of what was logged of a loss in each whole stretch of 216 updates, float64 [stretches]."""
+    arrays, size = scores(record, results_dir), author.STEPS_AN_EPOCH["faces"]
+    if f"step_{name}" not in arrays:
+        return np.empty(0)
+    at, values = (arrays["step_at"] - 1) // size, arrays[f"step_{name}"].astype(np.float64)
+    whole = record.steps // size
+    sums, counts = (np.bincount(at, weights, minlength=whole)[:whole] for weights in (values, None))
+    return sums / counts
 
 
 def origin(records, runs) -> str:
@@ -78,7 +100,8 @@ def by_range(records, results_dir) -> Table | None:
     notes = [
         origin(records, LOSSES),
         "An epoch: the mean of the batches whose loss the author printed, before their update (GAN and DCGAN one, "
-        "CVAE-GAN and faces five), and of the same ones of ours.",
+        "CVAE-GAN five), and of the same ones of ours.",
+        OF_FACES,
         steps_an_epoch(records),
     ]
     columns = [
@@ -114,6 +137,7 @@ def trends(records, results_dir) -> Table | None:
         origin(records, LOSSES),
         "Trend: Spearman's rank correlation with the epoch, over the epochs that both have; ours: mean over seeds. "
         "Fifths: means over the first and the last fifth of these epochs.",
+        OF_FACES,
         steps_an_epoch(records),
     ]
     columns = ["run", "loss", "epochs", "trend, author", "trend, ours", "author, first fifth", "author, last fifth",
