@@ -5,12 +5,16 @@ says of them means nothing; what counts is that every claim, table and figure re
 """
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from common.reporting.records import Record, save_scores
-from reproductions.guo import author
+from common.reporting.rooms import find_rooms, tell
+from reproductions.guo import author, author_measures, chosen, claims, claims_rules
+
+CLAIMS = claims_rules.CLAIMS
 
 SAMPLES = {
     "frechet": 40, "frechet_q1": 100, "frechet_q2": 80, "frechet_q3": 60, "frechet_test_halves": 0.5,
@@ -161,3 +165,31 @@ def arrays(experiment, model, epochs, rng) -> dict[str, np.ndarray]:
                   "labels_swapped": blobs(rng, 10, 10),
                   "walk_probability": np.sort(rng.uniform(size=(10, 8)), axis=1)}  # fmt: skip
     return found
+
+
+def of_length(record, epochs):
+    """The record after so many of the author's epochs."""
+    settings = record.settings | {"options": record.settings["options"] | {"epochs": epochs}}
+    return replace(record, settings=settings, steps=epochs * author.STEPS_AN_EPOCH[chosen.run_of(record)])
+
+
+def measured(claim, records, folder=None):
+    """What a measure gives; folder: where the arrays of the records lie."""
+    return claims_rules.asked(claims.MEASURES[claim], records, folder)
+
+
+def told(folder):
+    """{claim: row of the page} of the records below a folder."""
+    (room,) = (room for room in find_rooms() if room.name == "guo")
+    return {row.claim.claim_id: row for row in tell(room, folder).rows}
+
+
+def write_published(folder):
+    """The records of published.py, with their arrays."""
+    for run in author.RUNS:
+        metrics, curves = author_measures.measured(run)
+        path = f"scores/guo/published/cpu-{run}.npz"
+        digest = save_scores(folder / path, **curves)
+        Record(text="guo", experiment="published", name=f"cpu-{run}", settings={"model": run, "scale": "cpu"},
+               metrics=metrics, data={"name": "digits", "stand_in": "embedded"}, files={"scores": path},
+               sha256={"scores": digest}).save(folder)  # fmt: skip

@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,9 +10,9 @@ from guo_toy import VARIANTS, write
 from PIL import Image
 
 from common.reporting.figures import caption_of
-from common.reporting.records import load_all
+from common.reporting.records import load_all, save_scores
 from common.reporting.tables import with_spread
-from reproductions.guo import author, chosen, figures, pictures, tables, tables_logs
+from reproductions.guo import author, chosen, figures, pictures, tables, tables_logs, values
 
 MAIN = (chosen.GAN, chosen.DCGAN, chosen.RADFORD, chosen.FACES, chosen.VAE, chosen.CVAE, chosen.BAO)
 TABLES = ("samples", "collapse", "why_the_dcgan_collapses", "why_the_cvae_gan_collapses", "saturating_loss",
@@ -121,6 +122,53 @@ def test_adversarial_losses_are_set_beside_the_author_s_by_range_and_trend(resul
     assert row["they meet"] == "no"
     (trend,) = (r for r in rows(results, "author_trends") if (r["run"], r["loss"]) == ("dcgan", "g_loss"))
     assert float(trend["trend, ours"]) < -0.8 and trend["epochs"] == "20"  # the toy's curves fall
+
+
+def test_faces_are_set_beside_the_author_s_by_updates(tmp_path):
+    """Twenty epochs of 70 updates are six stretches of 216; a line of ours counts where its update lies."""
+    record = write(tmp_path, "faces", "dcgan", "as_described", 1, epochs=20)
+    arrays = chosen.scores(record, tmp_path)
+    at = np.add.outer(70 * np.arange(20), (1, 51, 70)).ravel()
+    arrays |= {name: at.astype(np.int32) for name in arrays if name.startswith("step_")}
+    save_scores(tmp_path / record.files["scores"], **arrays)
+    record = replace(record, steps=20 * 70)
+    found = tables_logs.curves([record], tmp_path, "faces", "g_loss")
+    want = [at[(at > low) & (at <= low + 216)].mean() for low in range(0, 6 * 216, 216)]
+    np.testing.assert_allclose(found, [want])
+    rows = [row for row in tables_logs.trends([record], tmp_path).rows if row[:2] == ["faces", "g_loss"]]
+    assert rows[0][2] == 6 and rows[0][4] == pytest.approx(1)
+    theirs = author.by_epoch("faces", "g_loss")
+    assert rows[0][5:7] == pytest.approx([theirs[0], theirs[5]])
+
+
+def test_the_ablation_shows_variety_over_right_digits(records, results):
+    (row,) = (row for row in rows(results, "why_the_cvae_gan_collapses") if row["net"] == "described, without D")
+    (record,) = chosen.of_net(records, "cvae_gan/cvae_gan/no_discriminator")
+    ratio, _, right, kept = values.of_right_digits(record.metrics | chosen.scores(record, results))
+    assert row["in right digits"] == f"{ratio:.2f} ({right} of {kept})"
+    assert tables.whatever_is_asked() == pytest.approx(0.0674 / 0.0531, abs=1e-3)
+
+
+def test_labels_that_would_cover_each_other_are_moved_apart():
+    size = np.array([0.5, 0.25])
+    places = np.array([[0.0, 0], [0.1, 0.0], [3, 3], [3, 3]])
+    moved = pictures.apart(places, size)
+    gaps = [np.hypot(*((moved[i] - moved[j]) / size)) for i in range(4) for j in range(i)]
+    assert min(gaps) > 1 - 1e-6
+    np.testing.assert_allclose(moved.mean(axis=0), places.mean(axis=0))
+    np.testing.assert_array_equal(pictures.apart(places[::2], size), places[::2])  # far apart: left where they are
+
+
+def test_another_training_in_figure_4_is_named(tmp_path):
+    write(tmp_path, "gan", "dcgan", "as_code", 2, epochs=8)
+    long = write(tmp_path, "gan", "dcgan", "as_code_40", 2, epochs=40)
+    arrays = chosen.scores(long, tmp_path)
+    for quarter in (1, 2, 3):
+        del arrays[f"grid_q{quarter}"]
+    save_scores(tmp_path / long.files["scores"], **arrays)
+    pictures.draw(load_all(tmp_path, "guo"), tmp_path)
+    caption = caption_of(tmp_path / "guo" / "figure_04_dcgan_samples.png")
+    assert "Another training: as_code, cpu scale, seed 2, 8 of 100 epochs." in caption
 
 
 def digest(path):

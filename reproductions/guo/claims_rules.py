@@ -4,19 +4,23 @@ A number that compares two runs is taken seed by seed. Collapse is counted over 
 about a trained network needs the epochs of `chosen.ENOUGH`, a claim about the end of a training all of the author's;
 below them it is "undecided", and what was measured stands in the reason. Where some seeds have been trained long
 enough, the others are left out, all of them. Two things a short run can say: what its first epochs decide (`early`),
-and what has happened already and stays (`seen`: a collapse, a bound reached).
+and what has happened already and stays (`seen`: a collapse, a bound reached). A number of two nets or more compares
+random trainings, so that one seed of it decides nothing.
 """
 
+import inspect
 import math
+from pathlib import Path
 
 import numpy as np
 from scipy import stats
 
-from common.reporting.claims import Measurement, measure
+from common.reporting.claims import Measurement, load_claims, measure
 from common.reporting.records import lookup
-from common.reporting.verdicts import CONFIDENCE
+from common.reporting.verdicts import CONFIDENCE, FAILS, HOLDS, prediction_interval, verdict
 from reproductions.guo import chosen, values
 
+CLAIMS = {claim.claim_id: claim for claim in load_claims(Path(__file__).with_name("claims.csv"))}
 SEEDS = 3  # below that collapse is not counted
 SHARE = 0.6  # of the seeds: every claim that counts seeds has the rule ">= 0.6", two of three
 ACROSS = {
@@ -24,6 +28,12 @@ ACROSS = {
     "binarisation": "grey pixels for all nets",
     "scale": "the dense GAN and the VAE have one length at both scales",
 }
+
+
+def asked(measured, records, results_dir) -> Measurement | None:
+    """What a measure gives, whether or not it reads arrays below `results_dir`."""
+    reads = "results_dir" in inspect.signature(measured).parameters
+    return measured(records, results_dir=results_dir) if reads else measured(records)
 
 
 def made_of(records, numbers, text="", **fields) -> Measurement | None:
@@ -61,14 +71,16 @@ def too_short(records, short, found: str) -> Measurement:
     return Measurement(reason=f"measured {found} after {chosen.lengths(records)}; decided from {needs} on")
 
 
-def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, **fields):
+def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, arrays=False, **fields):
     """Measure of value(metrics of nets[0], of nets[1], ...) for each seed.
 
     text: `values.words` on the first seed's metrics, and says so if there are more. early: the first epochs decide.
     to_the_end: all of the author's epochs are needed. seen: see `shows`; short runs count if every seed shows it.
+    arrays: value and text get the record's arrays among the metrics.
     """
+    fields = {"compares": len(nets) > 1} | fields
 
-    def found(records) -> Measurement | None:
+    def found(records, results_dir=None) -> Measurement | None:
         groups = chosen.per_seed(records, nets)
         if not groups:
             return None
@@ -78,8 +90,8 @@ def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, **fiel
             left = ", ".join(str(group[0].seed) for group in groups if group not in long)
             groups, decided, reason = long, True, f"{reason}; left out, too short: seed {left}".removeprefix("; ")
         used = [r for group in groups for r in group]
-        numbers = [value(*(r.metrics for r in group)) for group in groups]
-        first = values.words(text, [r.metrics for r in groups[0]])
+        known = [[r.metrics | (chosen.scores(r, results_dir) if arrays else {}) for r in group] for group in groups]
+        numbers, first = [value(*each) for each in known], values.words(text, known[0])
         seed = f"seed {groups[0][0].seed}: " if len(groups) > 1 else ""
         words = f"({seed}{first})" if first else ""
         short = needed(used, early, to_the_end)
@@ -105,7 +117,8 @@ def counted(test, *nets, text="K {0[classes]:.0f}, H {0[label_entropy_nats]:.2f}
     """Share of seeds at which test(metrics, ...) holds; below SEEDS seeds "undecided", but the numbers are shown.
 
     A seed whose runs are too short counts if it `shows` what is `seen`, else it is open. The share is given where the
-    open seeds cannot move it across SHARE: the smallest possible one above it, the largest one below.
+    open seeds cannot move it across SHARE: the smallest possible one above it, the largest one below; its interval is
+    that of the smallest and of the largest together.
     """
 
     def found(records) -> Measurement | None:
@@ -116,23 +129,93 @@ def counted(test, *nets, text="K {0[classes]:.0f}, H {0[label_entropy_nats]:.2f}
         is_open = [bool(needed(group)) and not shows(seen, group) for group in groups]
         held = [not unknown and bool(test(*each)) for unknown, each in zip(is_open, metrics, strict=True)]
         count = f"{sum(held)} of {len(held)} seeds" + (f", {sum(is_open)} too short to tell" if any(is_open) else "")
-        shown = "; ".join(values.words(text, each) for each in metrics)
+        shown = "; ".join(map(seed_shown, groups, (values.words(text, each) for each in metrics)))
         used = [r for group in groups for r in group]
         if len(groups) < SEEDS:
             return Measurement(reason=f"counted over seeds, at least {SEEDS}; so far {count}: {shown}")
         low, high = np.mean(held), np.mean(np.add(held, is_open))
         if low < SHARE <= high:
             return too_short(used, needed(used), f"{count} ({shown})")
-        share = low if low >= SHARE else high
-        return made_of(used, [share], f"({count}: {shown})", reason=share_within(round(share * len(held)), len(held)))
+        share, seeds = low if low >= SHARE else high, len(held)
+        bound = "" if low == high else "at least " if share == low else "at most "
+        ends = share_within(sum(held), seeds)[0], share_within(sum(held) + sum(is_open), seeds)[1]
+        words = f"({bound}{share:.2f}: {count}: {shown})" if bound else f"({count}: {shown})"
+        why = f"interval of a share of {seeds} seeds, by Clopper and Pearson"
+        return made_of(used, [share], words, reason=why, interval=ends, counted=seeds)
 
     return found
 
 
-def share_within(count, seeds) -> str:
-    """ "of few seeds: 95 % interval of the share [0.09, 0.99]" (Clopper and Pearson), which a count alone hides."""
-    low, high = stats.binomtest(count, seeds).proportion_ci(CONFIDENCE)
-    return f"of {seeds} seeds: {100 * CONFIDENCE:.0f} % interval of the share [{low:.2f}, {high:.2f}]"
+def seed_shown(group, words) -> str:
+    """A seed's numbers; of runs shorter than the author's with the epoch at which it was last seen."""
+    alone = group[0] if len(group) == 1 else None
+    return f"{words} at epoch {chosen.epochs(alone)}" if alone and needed(group, to_the_end=True) else words
+
+
+def share_within(count, of) -> tuple[float, float]:
+    """95 % interval of a share (Clopper and Pearson): what a count of few hides."""
+    low, high = stats.binomtest(count, of).proportion_ci(CONFIDENCE)
+    return float(low), float(high)
+
+
+def beside_best(name, printed, *others):
+    """A metric of every seed of a net over the smallest mean of all nets; the others may have one seed each.
+
+    Interval: where one more training of `printed` would land, over that smallest mean. Below two seeds of it no order.
+    """
+
+    def found(records) -> Measurement | None:
+        runs = {net: chosen.longest(records, net) for net in (printed, *others)}
+        if not all(runs.values()):
+            return None
+        used = [r for each in runs.values() for r in each]
+        means = {net: np.mean([r.metrics[name] for r in each]) for net, each in runs.items()}
+        ours, best = [r.metrics[name] for r in runs[printed]], min(means.values())
+        shown = ", ".join(f"{net.rpartition('/')[2]} {mean:.1f}" + (f" ({len(runs[net])} seeds)" * (len(runs[net]) > 1))
+                          for net, mean in means.items())  # fmt: skip
+        if needed(used):
+            return too_short(used, needed(used), f"{means[printed] / best:.3g} ({shown})")
+        ends, of_best = prediction_interval(ours), len(runs[min(means, key=means.get)])
+        return made_of(
+            used, [each / best for each in ours], f"({shown})", compares=True,
+            interval=ends and tuple(float(end / best) for end in ends),
+            reason="interval: where one more training at the printed setting would land; of the best setting there "
+                   + ("is one" if of_best == 1 else f"are {of_best}"),
+        )  # fmt: skip
+
+    return found
+
+
+def all_hold(parts, make=made_of):
+    """How many of some claims hold, {claim: measure}, each by its own verdict; one that fails decides that not all do.
+
+    "undecided" where none fails and not all hold.
+    """
+
+    def found(records, results_dir=None) -> Measurement | None:
+        each = {claim: asked(measured, records, results_dir) for claim, measured in parts.items()}
+        if not any(each.values()):
+            return None
+        words = {claim: verdict(CLAIMS[claim], measurement)[0] for claim, measurement in each.items()}
+        by_word = "; ".join(f"{word}: {', '.join(c for c in words if words[c] == word)}"
+                            for word in dict.fromkeys(words.values()))  # fmt: skip
+        held = sum(word == HOLDS for word in words.values())
+        if FAILS not in words.values() and held < len(parts):
+            return Measurement(reason=by_word)
+        used = [r for measurement in each.values() if measurement for r in measurement.records]
+        return make(list({id(r): r for r in used}.values()), [held], reason=by_word)
+
+    return found
+
+
+def on_mnist(measured):
+    """A measure that sets pictures beside MNIST's own digits (`values.of_real`), so that other sets decide nothing."""
+
+    def found(records) -> Measurement | None:
+        of_others = Measurement(reason="compared with MNIST's digits, and these runs have other data")
+        return measured([r for r in records if r.data["name"] == "mnist"]) or (of_others if measured(records) else None)
+
+    return found
 
 
 def raced(net, rival):
