@@ -231,7 +231,10 @@ def test_figure_2_4_of_the_authors_numbers():
     assert {word(name, sweep(width=16)) for name in bars} == {"undecided"}
     assert {word(name, sweep(steps=2_000)) for name in bars} == {"undecided"}
     true = ("C09", "C10", "C11", "C11b", "C12", "C12b", "C15", "F2.4a-01", "F2.4a-02")
-    assert {name: word(name, sweep()) for name in true} == dict.fromkeys(true, "holds")
+    three = [r for seed in (1, 2, 3) for r in sweep(seed=seed)]
+    assert {name: word(name, three) for name in true} == dict.fromkeys(true, "holds")
+    of_pairs = ("C10", "C12")  # two trainings compared: one seed does not settle that; a curve of seven it does
+    assert {name for name in true if word(name, sweep()) == "not separated"} == set(of_pairs)
     found = claims.MEASURES["C08"](sweep())
     assert found.values == pytest.approx((80.6 + 10 / 9 - 80.76,)) and word("C08", sweep()) == "not separated"
     assert word("C08", sweep(cnn=lambda n: 90.0 - n / 10)) == "holds"
@@ -243,7 +246,8 @@ def test_figure_2_4_of_the_authors_numbers():
 def test_what_z_holds_is_asked_after_long_trainings_and_orders_at_any_length():
     """Short trainings decide C10 to C12b neither way; whatever they do decide says how short they were."""
     of_z = ("C10", "C11", "C11b", "C12", "C12b")
-    assert {word(name, sweep(steps=16_000)) for name in of_z} == {"holds"}
+    long = [r for seed in (1, 2, 3) for r in sweep(steps=16_000, seed=seed)]
+    assert {word(name, long) for name in of_z} == {"holds"}
     unused = sweep(steps=2_000)
     for record in unused:
         record.metrics["kl_nats"] = 0.02 + record.settings["key"]["layers"] / 1000
@@ -278,7 +282,7 @@ def test_a_claim_takes_the_longest_trainings_that_have_all_its_nets():
     short += [dataclasses.replace(r, steps=3_000) for r in planes(gain=-3.0)]
     assert {word(name, short) for name in ("C09", "C10", "C13", "C38b")} == {"undecided"}
     both = [*short, *deep, *plane]
-    assert word("C10", both) == word("C13", both) == "holds"
+    assert word("C10", both) == "not separated" and word("C13", both) == "holds"  # one seed, and three
     assert word("C09", both) == word("C38b", both) == "undecided"
     assert {r.steps for r in claims.MEASURES["C10"](both).records} == {16_000}
     assert word("F2.4b-KL-L01", both) == "holds" and word("F2.4b-KL-L02", both) == "undecided"
@@ -319,11 +323,11 @@ def test_the_lead_by_depth_needs_four_depths_of_both_nets():
 def test_rounding_does_not_decide_a_rank_correlation():
     """Five points with one adjacent swap have rho = -0.9; four have -0.8; SciPy gives neither to the last bit."""
     assert selection.rank_correlation([2, 4, 8, 16, 64], [5, 4, 3, 1, 2]) == -0.9
-    swapped = planes()
+    swapped = planes(seeds=(1, 2, 3))
     errors = {2: 22.9, 4: 12.0, 8: 6.0, 16: 3.0, 64: 4.0}
     for record in swapped:
         record.metrics["neighbour_error_5"] = errors[record.settings["key"]["latent"]]
-    assert claims.MEASURES["C38"](swapped).values == (-0.9,) and word("C38", swapped) == "holds"
+    assert claims.MEASURES["C38"](swapped).values == (-0.9,) * 3 and word("C38", swapped) == "holds"
     four = [r for r in sweep() if r.settings["key"]["layers"] in (0, 1, 2, 4)]
     for record in four:
         record.metrics["kl_nats"] = {0: 4.0, 1: 3.0, 2: 1.0, 4: 2.0}[record.settings["key"]["layers"]]
@@ -382,8 +386,11 @@ def planes(gain=15.0, seeds=(1,), width=32):
 def test_figure_2_5_needs_several_trainings_for_an_order():
     assert word("C13", planes()) == "not separated" and word("C13", planes(seeds=(1, 2, 3))) == "holds"
     assert word("C13", planes(gain=-3.0, seeds=(1, 2, 3))) == "fails"
-    assert word("C38", planes()) == "holds" and word("C38b", planes(seeds=(1, 2))) == "holds"
-    assert word("C37", planes()) == "holds" and word("C37", planes(gain=-3.0)) == "fails"
+    assert word("C38", planes()) == "not separated" and word("C38", planes(seeds=(1, 2, 3))) == "holds"
+    assert word("C38b", planes(seeds=(1, 2))) == "holds"
+    assert word("C37", planes()) == word("C37", planes(gain=-3.0)) == "not separated"
+    assert word("C37", planes(seeds=(1, 2, 3))) == "holds"
+    assert word("C37", planes(gain=-3.0, seeds=(1, 2, 3))) == "fails"
     assert word("F2.5-02", planes()) == "holds" and word("F2.5-01", planes(gain=5.0)) == "fails"
     assert word("F2.5-01", planes(width=16)) == word("F2.5-02", planes(width=16)) == "undecided"
 

@@ -134,14 +134,14 @@ MEASURES |= {
         f"{nll(cnn[0]):.2f} and {nll(vae[0]):.2f}; KL of the VAE {vae[0].metrics['kl_nats']:.2f}"))),
     "C09": compared(sweep(first_gain, (0, 1, 2, 4), (), (1, 2, 1),
                           text=lambda vae, cnn: f"bound {curve(vae)}; KL {curve(vae, 'kl_nats')}")),
-    "C10": compared(sweep(lambda vae, cnn: vae[1].metrics["kl_nats"] / vae[0].metrics["kl_nats"], (0, 1),
+    "C10": compared(sweep(lambda vae, cnn: vae[1].metrics["kl_nats"] / vae[0].metrics["kl_nats"], (0, 1), compares=True,
                           text=lambda vae, cnn: curve(vae, "kl_nats"))),
     "C11": compared(sweep(lambda vae, cnn: rank(vae, lambda r: r.metrics["kl_nats"]), ALL,
                           text=lambda vae, cnn: curve(vae, "kl_nats"))),
     "C11b": compared(sweep(lambda vae, cnn: rank(vae, lambda r: r.metrics["reconstruction_nats"]), ALL,
                            text=lambda vae, cnn: curve(vae, "reconstruction_nats"))),
     "C12": compared(sweep(lambda vae, cnn: vae[1].metrics["probe_accuracy"] / vae[0].metrics["probe_accuracy"], (0, 1),
-                          text=lambda vae, cnn: "per cent by depth " + curve(vae, "probe_accuracy"))),
+                          compares=True, text=lambda vae, cnn: "per cent by depth " + curve(vae, "probe_accuracy"))),
     "C12b": compared(sweep(lambda vae, cnn: vae[1].metrics["kl_nats"], (1,))),
     "C15": compared(sweep(enough_layers, ALL, (12,), text=lambda vae, cnn: (
         f"{'(none) ' * (enough_layers(vae, cnn) == 99)}PixelCNN {nll(cnn[12]):.2f}; PixelVAE {curve(vae)}"))),
@@ -181,7 +181,7 @@ def planes(function, needed=(2,), vae_only=False, **fields):
             shown = [f"seed {seed}: {text}" for seed, text in each.items()]
             more["text"] = "; ".join(shown) if len(each) > 1 else next(iter(each.values()))
         used = [r for pair in pairs for part in pair[: 1 if vae_only else 2] for r in part.values()]
-        return measure(used, [function(*pair) for pair in pairs], **more)
+        return measure(used, [function(*pair) for pair in pairs], **more, compares=len(wanted) > 1)
 
     return found
 

@@ -35,7 +35,7 @@ def rows(*models, value, weights=(), text="", **fields):
         if not groups:
             return None
         values = [value(*group.values()) for group in groups]
-        more = dict(fields)
+        more = {"compares": len(models) > 1} | fields
         if weights:
             more |= order_fields(values, weights, records)
             trained_for = {r.steps for group in groups for r in group.values()}
