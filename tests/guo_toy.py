@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from common.reporting.records import Record, save_scores
-from common.reporting.rooms import find_rooms, tell
+from common.reporting.rooms import find_rooms, tell, with_folder
 from reproductions.guo import author, author_measures, chosen, claims, claims_rules
 
 CLAIMS = claims_rules.CLAIMS
@@ -175,7 +175,7 @@ def of_length(record, epochs):
 
 def measured(claim, records, folder=None):
     """What a measure gives; folder: where the arrays of the records lie."""
-    return claims_rules.asked(claims.MEASURES[claim], records, folder)
+    return with_folder(claims.MEASURES[claim], folder)(records)
 
 
 def told(folder):

@@ -121,9 +121,7 @@ def tell(room: Room, results_dir: str | Path, root: str | Path = ROOT) -> Told:
 
 
 def _row(room: Room, claim: Claim, records: list[Record], results_dir: str | Path, root: str | Path) -> Row:
-    measure = room.measures.get(claim.claim_id)
-    if measure is not None and "results_dir" in inspect.signature(measure).parameters:
-        measure = functools.partial(measure, results_dir=results_dir)
+    measure = with_folder(room.measures.get(claim.claim_id), results_dir)
     try:
         found = best_measurement(measure, records, room.as_at_paper_scale)
         word, reason = verdict(claim, found, room.not_run.get(claim.claim_id, ""))
@@ -133,6 +131,13 @@ def _row(room: Room, claim: Claim, records: list[Record], results_dir: str | Pat
         reason = "no records yet"
     stale = sorted({module for record in (found.records if found else ()) for module in is_stale(record, root)})
     return Row(claim, found, word, reason, tuple(stale))
+
+
+def with_folder(measure: Callable | None, results_dir: str | Path | None) -> Callable | None:
+    """The measure, called with records alone: one that reads scores gets the results folder here."""
+    if measure is not None and "results_dir" in inspect.signature(measure).parameters:
+        return functools.partial(measure, results_dir=results_dir)
+    return measure
 
 
 def best_measurement(measure: Callable | None, records: list[Record], whole: Callable | None = None):

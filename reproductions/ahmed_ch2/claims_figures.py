@@ -5,6 +5,8 @@ from itertools import compress
 from common.reporting.claims import Measurement, measure
 from reproductions.ahmed_ch2.selection import (
     EXACT_AND_BOUND,
+    LOOKS,
+    PRINTED,
     by_length,
     compared,
     longest,
@@ -14,7 +16,6 @@ from reproductions.ahmed_ch2.selection import (
 )  # fmt: skip
 
 DEPTHS = (0, 1, 2, 4, 6, 8, 12)
-LOOKS = {"evaluator": "samples are compared, no nats"}  # two evaluators of nats, and neither matters
 
 
 def place(record):
@@ -109,7 +110,7 @@ def bar(depth, metric):
     def found(records) -> Measurement | None:
         return measure(longest(records, experiment="layers", model="pixelvae", layers=depth), metric)
 
-    return compared(found, {"pixelvae": {"width": 32}})
+    return compared(found, PRINTED["layers"])
 
 
 # Orders of bounds and exact NLL by depth are compared after long trainings only. After short ones they tell which net
@@ -194,7 +195,9 @@ def errors(part, k=5) -> dict[int, float]:
 def error_level(model):
     """Measure of a printed neighbour error, k = 5, only at width 32 and from long trainings."""
     place = ("vae", "pixelvae").index(model)
-    return compared(planes(lambda *pair: errors(pair[place])[2], (2,), model == "vae"), {model: {"width": 32}})
+    return compared(
+        planes(lambda *pair: errors(pair[place])[2], (2,), model == "vae"), {model: PRINTED["latents"][model]}
+    )
 
 
 def plane_gain(vae, pixelvae) -> float:

@@ -7,6 +7,7 @@ import numpy as np
 from common.reporting.claims import Measurement, measure
 from reproductions.ahmed_ch2.selection import (
     EXACT_AND_BOUND,
+    LOOKS,
     RECIPES,
     best_nll,
     chosen,
@@ -101,9 +102,9 @@ def growing(records) -> Measurement | None:
         return [(a - b, 2 * float(np.hypot(s, t))) for (a, s), (b, t) in itertools.pairwise(found)]
 
     nets = [r for r in row(records, "gated_pixelvae") if "gap_nats" in r.metrics]
-    smallest = [min(steps(r)) for r in nets]
     if not nets:
         return None
+    smallest = [min(steps(r)) for r in nets]
     ends = min(step - half for step, half in smallest), max(step + half for step, half in smallest)
     return measure(nets, [step for step, _ in smallest], interval=ends)
 
@@ -200,7 +201,6 @@ def test_images(metric):
     return lambda vae, cnn: f"test images {vae.metrics[metric]:.4g}" if metric in vae.metrics else ""
 
 
-LOOKS = {"evaluator": "samples are compared, no nats"}  # two evaluators of nats, and neither matters
 ORDER = {"weights": (1, 1), "across": EXACT_AND_BOUND, "text": both}
 MEASURES = {
     "T2.1-07": level("conv_vae", "nll_bound_nats"),

@@ -32,6 +32,7 @@ PRINTED = {  # {script: {model: sizes of the printed nets}}, as far as they are 
     "likelihoods": ROWS, "layers": {"pixelvae": WIDE, "pixelcnn": WIDE}, "latents": {"pixelvae": WIDE, "vae": WIDE},
 }  # fmt: skip
 EXACT_AND_BOUND = {"evaluator": "exact for the PixelCNN, a bound or an estimate with latents, as in the text"}
+LOOKS = {"evaluator": "samples are compared, no nats"}  # two evaluators of nats, and neither matters
 # Variants of a row of Table 2.1 and of the nets of the figures, each the one before it with one change: a short KL
 # warm-up and the code's learning rate; a longer warm-up; and a higher rate. So all nets of one recipe have one rate.
 RECIPES = ("as_described", WARMED, TUNED)
@@ -73,8 +74,9 @@ def order_fields(values, weights, records) -> dict:
     """Interval and reason of an order between single trainings; records: all there are."""
     if len(values) > 1:
         return {}
-    half = training_slack(*weights, records=of_repeats(records))
-    return {"interval": (values[0] - half, values[0] + half), "one_seed_reason": of_a_training(of_repeats(records))[2]}
+    repeats = of_repeats(records)
+    half = training_slack(*weights, records=repeats)
+    return {"interval": (values[0] - half, values[0] + half), "one_seed_reason": of_a_training(repeats)[2]}
 
 
 def with_slack(function, *weights):

@@ -10,6 +10,7 @@ import numpy as np
 from common.reporting.records import Record
 from common.reporting.tables import Table
 from reproductions.ahmed_ch4.claims_formulas import printed
+from reproductions.ahmed_ch4.claims_models import nats
 from reproductions.ahmed_ch4.notes import origin
 from reproductions.ahmed_ch4.selection import DIGITS, RECIPES, by_recipe
 
@@ -39,8 +40,8 @@ def of_one_recipe(title: str, model: str, nets: dict[int, Record]) -> list[list]
     settings = next(iter(nets.values())).settings["options"]
     place = {None: None, True: "beside the image", False: "in every gate"}[settings.get("upsample")]
     how = [title, place, settings["iterations"], settings["learning_rate"], settings.get("warm_up")]
-    names = ["aupr", *(f"nll{'' if model == 'pixelcnn' else '_bound'}_{part}_nats" for part in ("rest", "held_out"))]
-    measured = [[r.metrics.get(name) for name in (*names, "kl_rest_nats")] for r in nets.values()]
+    names = ("aupr", nats(model, "rest"), nats(model, "held_out"), "kl_rest_nats")
+    measured = [[r.metrics.get(name) for name in names] for r in nets.values()]
     lines = [[*how, str(digit), *row] for digit, row in zip(nets, with_printed(model, nets, measured), strict=True)]
     if len(lines) == len(DIGITS):
         columns = zip(*measured, strict=True)

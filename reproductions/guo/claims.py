@@ -8,8 +8,9 @@ in the reason, beside the verdict that it qualifies.
 
 from dataclasses import replace
 
+from common.reporting.rooms import with_folder
 from reproductions.guo import chosen, claims_exact, claims_runs, claims_settings
-from reproductions.guo.claims_rules import CLAIMS, asked
+from reproductions.guo.claims_rules import CLAIMS
 
 VARIANTS = ("as_code", "as_described")  # the row's command says these
 
@@ -19,7 +20,7 @@ def with_caveat(claim, measured):
     caveat = "; ".join(part for part in claim.settings.split("; ") if part not in VARIANTS)
 
     def found(records, results_dir=None):
-        measurement = asked(measured, records, results_dir)
+        measurement = with_folder(measured, results_dir)(records)
         reason = "; ".join(part for part in (measurement and measurement.reason, caveat) if part)
         return measurement and replace(measurement, reason=reason)
 

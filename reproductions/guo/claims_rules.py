@@ -8,7 +8,6 @@ and what has happened already and stays (`seen`: a collapse, a bound reached). A
 random trainings, so that one seed of it decides nothing.
 """
 
-import inspect
 import math
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from scipy import stats
 
 from common.reporting.claims import Measurement, load_claims, measure
 from common.reporting.records import lookup
+from common.reporting.rooms import with_folder
 from common.reporting.verdicts import CONFIDENCE, FAILS, HOLDS, prediction_interval, verdict
 from reproductions.guo import chosen, values
 
@@ -28,12 +28,6 @@ ACROSS = {
     "binarisation": "grey pixels for all nets",
     "scale": "the dense GAN and the VAE have one length at both scales",
 }
-
-
-def asked(measured, records, results_dir) -> Measurement | None:
-    """What a measure gives, whether or not it reads arrays below `results_dir`."""
-    reads = "results_dir" in inspect.signature(measured).parameters
-    return measured(records, results_dir=results_dir) if reads else measured(records)
 
 
 def made_of(records, numbers, text="", **fields) -> Measurement | None:
@@ -193,7 +187,7 @@ def all_hold(parts, make=made_of):
     """
 
     def found(records, results_dir=None) -> Measurement | None:
-        each = {claim: asked(measured, records, results_dir) for claim, measured in parts.items()}
+        each = {claim: with_folder(measured, results_dir)(records) for claim, measured in parts.items()}
         if not any(each.values()):
             return None
         words = {claim: verdict(CLAIMS[claim], measurement)[0] for claim, measurement in each.items()}
