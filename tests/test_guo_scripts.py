@@ -276,7 +276,9 @@ MISTAKES = {
     "one image": ("faces", ["--dataset=folder:{f}/one@64"], "only one image in"),
     "side of faces": ("faces", ["--dataset=digits"], "has images of 28x28; the nets take 64x64: folder:PATH@64"),
     "colour": ("gan", ["--dataset=faces64"], "takes grey 28x28 ones"),
-    "no labels": ("cvae_gan", ["--dataset=folder:{f}/two"], "has no labels, which the judge of samples needs"),
+    "no labels": ("cvae_gan", ["--dataset=folder:{f}/plain"], "has no labels, which the judge of samples needs"),
+    "few digits": ("vae", ["--dataset=folder:{f}/few"], "needs at least 32 and 4: add images (the last tenth"),
+    "few faces": ("faces", ["--dataset=folder:{f}/few@64"], "needs at least 8 and 4: add images (the last tenth"),
     "batch of gan": ("gan", ["--model=gan", "--set=batch=100000"], "batch size 100000 does not fit a training set of"),
     "epoch of gan": ("gan", ["--model=gan", "--set=drawn=(4,9)"], "epoch 9 to draw is never reached: the training has"),
     "epoch of vae": ("vae", ["--set=drawn=(0,)"], "epoch 0 to draw is never reached: the training has epochs 1 to 4"),
@@ -286,7 +288,7 @@ MISTAKES = {
 
 
 def picture(path, side):
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.random.default_rng(side).integers(0, 256, (side, side)).astype(np.uint8)).save(path)
 
 
@@ -294,11 +296,13 @@ def picture(path, side):
 def mistaken(tmp_path_factory):
     """{mistake: finished process} of every row of MISTAKES."""
     folder = tmp_path_factory.mktemp("mistakes")
-    for name in ("text", "sizes", "one", "two"):
+    for name in ("text", "sizes", "one"):
         picture(folder / name / "a.png", 28)
     (folder / "text/notes.txt").write_text("not a picture")
     picture(folder / "sizes/b.png", 30)
-    picture(folder / "two/b.png", 28)
+    for n in range(40):
+        picture(folder / f"plain/{n}.png", 28)
+        picture(folder / f"few/{n % 2}/{n % 10}.png", 28)
     lines = [(script, [flag.format(f=folder) for flag in flags]) for script, flags, _ in MISTAKES.values()]
     found = dict(zip(MISTAKES, called(prepared(lines, folder), folder), strict=True))
     assert not list(folder.rglob("smoke-*.json"))

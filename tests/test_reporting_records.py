@@ -187,7 +187,7 @@ def test_scores_refuse_what_they_cannot_keep(tmp_path):
 
 
 def test_damaged_scores_are_named(tmp_path):
-    """A damaged deflate stream, an unknown compression method, an encrypted entry, a bare array of that name."""
+    """A damaged stream, an unknown compression method, an encrypted entry, a bare array of that name."""
     path = tmp_path / "x.npz"
     save_scores(path, x=np.arange(1000.0))
     whole, entry = path.read_bytes(), zipfile.ZipFile(path).infolist()[0]

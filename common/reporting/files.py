@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import io
+import lzma
 import os
 import secrets
 import tempfile
@@ -14,6 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
+
+DAMAGED = (EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)  # of a zip archive's entries
 
 
 def write_atomic(path: str | Path, content: bytes | str) -> None:
@@ -85,11 +88,11 @@ def save_scores(path: str | Path, **arrays) -> str:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(arrays):
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.compress_type = zipfile.ZIP_LZMA  # a ninth smaller than deflate, and NumPy reads it
             entry.external_attr = 0o644 << 16
             content = io.BytesIO()
             np.lib.format.write_array(content, _compact(name, arrays[name]), version=(1, 0), allow_pickle=False)
-            archive.writestr(entry, content.getvalue(), compresslevel=9)
+            archive.writestr(entry, content.getvalue())
     data = buffer.getvalue()
     write_atomic(path, data)
     return hashlib.sha256(data).hexdigest()
@@ -119,7 +122,7 @@ def load_scores(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in sorted(archive.files)}
-    except (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+    except (*DAMAGED, OSError, ValueError, TypeError) as error:
         raise UserError(f"cannot read {path}: {error}; delete it and run the record's command again") from error
 
 

@@ -140,7 +140,9 @@ def sizes(game):
 def main():
     for model in FLAGS.model:
         for seed in experiment.seeds():
-            experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed))
+            wanted = experiment.settings(EXPERIMENT, model, seed)
+            evaluation.enough(wanted.dataset)
+            experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
+from common import data
 from common.errors import UserError
 from common.evaluation import diversity, latents, texture
 from common.evaluation.samples import frechet_distance, nearest_squared_distance, precision_recall
@@ -32,6 +33,21 @@ def labelled(images, side=28):
     if images.train_labels is None or images.test_labels is None:
         raise UserError(
             f"'{images.name}' has no labels, which the judge of samples needs; put each class into a folder of its own"
+        )
+
+
+def enough(dataset, train=32, test=4):
+    """Raises UserError, before any training, if the judge gets less than a batch of images or no spread of features.
+
+    Only the user's own folders can have too few.
+    """
+    if not dataset.startswith("folder:"):
+        return
+    images = data.load(dataset)
+    if len(images.train) < train or len(images.test) < test:
+        raise UserError(
+            f"'{images.name}' has {len(images.train)} training and {len(images.test)} test images; this experiment needs "
+            f"at least {train} and {test}: add images (the last tenth of a folder is its test set)"
         )
 
 

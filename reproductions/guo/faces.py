@@ -158,7 +158,9 @@ def measured(game, at, drawn_at, images, settings):
 def main():
     for model in FLAGS.model:
         for seed in experiment.seeds():
-            experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed))
+            wanted = experiment.settings(EXPERIMENT, model, seed)
+            evaluation.enough(wanted.dataset, train=8)  # each is turned four times
+            experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":
