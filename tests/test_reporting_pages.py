@@ -21,7 +21,7 @@ from common.reporting import rooms
 from common.reporting.__main__ import main
 from common.reporting.claims import Measurement, measure
 from common.reporting.figures import caption_of, image_grid, save_figure, save_image, style
-from common.reporting.pages import BEGIN, END, collapse, ranges, replace_overview
+from common.reporting.pages import BEGIN, END, collapse, ranges, replace_overview, text_page
 from common.reporting.records import Record, load_all
 from common.reporting.tables import Table, duration, escape, short, with_spread
 
@@ -290,6 +290,17 @@ def test_numbers_for_people():
 def test_commands_that_differ_in_the_seed_become_a_loop():
     assert collapse(("x --seed=1 --a", "x --seed=2 --a", "y")) == ("for seed in 1 2; do x --seed=$seed --a; done", "y")
     assert collapse(("x --seed=1",)) == ("x --seed=1",)
+
+
+def test_every_record_stands_behind_its_command(place):
+    """Those that no claim was measured on, too, such as the smoke run."""
+    (toy,) = told(place)
+    commands = text_page(toy, place / "results/toy").split("## Commands")[1]
+    listed = [line for line in commands.splitlines() if "`" in line]
+    for record in toy.records:
+        (line,) = (line for line in listed if f"(../records/toy/ood/{record.name}.json)" in line)
+        assert record.command.split(" --seed")[0] in line
+    assert any("--scale=smoke" in line for line in listed)
 
 
 def test_many_commands_are_one_link():

@@ -142,7 +142,7 @@ def text_page(told: Told, folder: Path) -> str:
         _files_section(folder),
         _cost_table(told.records).markdown("##") if told.records else "",
         _limits_section(told),
-        _commands_section(numbers),
+        _commands_section(told, numbers),
     ]
     return "\n".join(section for section in sections if section)
 
@@ -275,20 +275,28 @@ def _claims(count: int) -> str:
     return f"{count} claim{'s' * (count != 1)}"
 
 
-def _commands_section(numbers: dict[str, int]) -> str:
+def _commands_section(told: Told, numbers: dict[str, int]) -> str:
+    """The commands that the claims link to, then those of all other records; behind each the records it made."""
     if not numbers:
         return ""
-    lines = "\n".join(f"{number}. `{command}`" for command, number in numbers.items())
-    return f"## Commands\n\n{lines}\n"
+    paths = {}
+    for record in told.records:
+        paths.setdefault(record.command, []).append(record.path("..").as_posix())
+    lines = ["Behind each command: its records."]
+    for (command, single), number in zip(commands_of(told).items(), numbers.values(), strict=True):
+        made = [path for each in single for path in paths.get(each, ())]
+        links = ", ".join(f"[{k}]({path})" for k, path in enumerate(made, start=1))
+        lines.append(f"{number}. `{command}`{f' ({links})' if links else ''}")
+    return "## Commands\n\n{}\n\n{}\n".format(lines[0], "\n".join(lines[1:]))
 
 
-def commands_of(told: Told) -> list[str]:
-    """Commands of all claims, each once, in the order of the claims."""
+def commands_of(told: Told) -> dict[str, tuple[str, ...]]:
+    """{command, or loop over seeds: the commands in it}: those of the claims, in their order, then of other records."""
     found = {}
     for row in told.rows:
-        for command in collapse(row.measurement.commands) if row.measurement else ():
-            found[command] = None
-    return list(found)
+        found |= loops(row.measurement.commands) if row.measurement else {}
+    claimed = {each for single in found.values() for each in single}
+    return found | loops(tuple(record.command for record in told.records if record.command not in claimed))
 
 
 _SEED = re.compile(r"(--seed[= ])(\S+)")
@@ -296,12 +304,17 @@ _SEED = re.compile(r"(--seed[= ])(\S+)")
 
 def collapse(commands: tuple[str, ...]) -> tuple[str, ...]:
     """Commands that differ only in their seed as one shell loop over the seeds."""
+    return tuple(loops(commands))
+
+
+def loops(commands: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """{command, or shell loop over the seeds in which alone they differ: the commands}."""
     groups = {}
     for command in commands:
         seed = _SEED.search(command)
-        groups.setdefault(_SEED.sub(r"\1$seed", command), []).append((command, seed[2] if seed else ""))
-    return tuple(
-        members[0][0] if len(members) == 1
-        else f"for seed in {' '.join(seed for _, seed in members)}; do {pattern}; done"
+        groups.setdefault(_SEED.sub(r"\1$seed", command), {})[command] = seed[2] if seed else ""
+    return {
+        next(iter(members)) if len(members) == 1
+        else f"for seed in {' '.join(members.values())}; do {pattern}; done": tuple(members)
         for pattern, members in groups.items()
-    )  # fmt: skip
+    }  # fmt: skip

@@ -7,6 +7,7 @@ as_code: learning rate 1e-3, which made the printed numbers; as_text: the printe
 thing of as_code: latent_*, beta_*, squared_error (a Gaussian likelihood) and lr_*, to see what blurs its pictures.
 """
 
+import common.start  # noqa: F401, I001 (before TensorFlow)
 import numpy as np
 import tensorflow as tf
 from absl import flags
