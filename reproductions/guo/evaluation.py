@@ -44,10 +44,11 @@ def enough(dataset, train=32, test=4):
     if not dataset.startswith("folder:"):
         return
     images = data.load(dataset)
-    if len(images.train) < train or len(images.test) < test:
+    found = len(images.train), len(images.test)
+    if found[0] < train or found[1] < test:
         raise UserError(
-            f"'{images.name}' has {len(images.train)} training and {len(images.test)} test images; this experiment needs "
-            f"at least {train} and {test}: add images (the last tenth of a folder is its test set)"
+            f"'{images.name}' has {found[0]} training and {found[1]} test images; this experiment needs at least {train} "
+            f"and {test}: add images (the last tenth of a folder is its test set)"
         )
 
 
