@@ -47,8 +47,8 @@ def enough(dataset, train=32, test=4):
     found = len(images.train), len(images.test)
     if found[0] < train or found[1] < test:
         raise UserError(
-            f"'{images.name}' has {found[0]} training and {found[1]} test images; this experiment needs at least {train} "
-            f"and {test}: add images (the last tenth of a folder is its test set)"
+            f"'{images.name}' has {found[0]} training and {found[1]} test images; this experiment needs at least "
+            f"{train} and {test}: add images (the last tenth of a folder is its test set)"
         )
 
 
