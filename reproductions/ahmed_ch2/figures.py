@@ -259,8 +259,8 @@ def figure_2_5(nets, path, of_all="", trained="") -> Path:
         far = ", ".join(f"{100 * np.mean(of):.1f} % of the digits ({name})" for name, of in outside.items())
         caption = (
             "Figure 2.5: posterior means of the test digits; a number stands at the median of its class, or a line "
-            f"leads there. Panels end at the {100 * CUT:g} and {100 * (1 - CUT):g} % quantiles of each latent; outside, "
-            f"not drawn: {far}. Drawn is seed {first.seed} alone. {of_all + '. ' if of_all else ''}{trained}"
+            f"leads there. Panels end at the {100 * CUT:g} and {100 * (1 - CUT):g} % quantiles of each latent; "
+            f"outside, not drawn: {far}. Drawn is seed {first.seed} alone. {of_all + '. ' if of_all else ''}{trained}"
             f"{origin(first)}"
         )
         return save_figure(figure, path, caption)
