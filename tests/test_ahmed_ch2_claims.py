@@ -273,7 +273,7 @@ def test_what_z_holds_is_asked_after_long_trainings_and_orders_at_any_length():
 def test_a_claim_takes_the_longest_trainings_that_have_all_its_nets():
     """C10 needs 0 and 1 layers, C09 four depths: two longer trainings decide the first and leave the second."""
     longer = [
-        dataclasses.replace(r, settings=r.settings | {"variant": sizes.TUNED}, name=f"{r.name}-longer")
+        dataclasses.replace(r, settings=r.settings | {"variant": sizes.WARMED}, name=f"{r.name}-longer")
         for r in [*sweep(steps=16_000), *planes(seeds=(1, 2, 3))]
     ]
     deep = [r for r in longer if r.experiment == "layers" and r.settings["key"]["layers"] in (0, 1)]
@@ -288,7 +288,7 @@ def test_a_claim_takes_the_longest_trainings_that_have_all_its_nets():
     assert word("F2.4b-KL-L01", both) == "holds" and word("F2.4b-KL-L02", both) == "undecided"
     shown = [
         [line[0], line[-1]]
-        for line in tables.figure_2_4(tables.sweep(short), tables.sweep(deep, variant=sizes.TUNED)).rows
+        for line in tables.figure_2_4(tables.sweep(short), tables.sweep(deep, variant=sizes.WARMED)).rows
     ]
     assert shown[0] == [0, "2,000"] and shown[-2:] == [[0, "16,000"], [1, "16,000"]]
 
@@ -318,6 +318,14 @@ def test_the_lead_by_depth_needs_four_depths_of_both_nets():
     assert claims.MEASURES["F2.4a-02"](only(1, 2, 4, 8, less=[("pixelcnn", 8)])) is None
     assert word("F2.4a-02", only(1, 2, 4, 8)) == word("F2.4a-02", only(1, 2, 4, 6)) == "holds"
     assert claims.MEASURES["C08"](only(1, 2, 4)) is not None
+
+
+def test_the_share_of_copies_is_told_and_not_judged():
+    options = sizes.ROWS["gated_pixelvae"] | {"samples": 500}
+    found = claims.MEASURES["C45"]([fake("likelihoods", "gated_pixelvae", options=options, copies=0.004)])
+    assert found.values == (0.004,)
+    judged, reason = verdict(CLAIMS["C45"], found)
+    assert judged == "quoted" and reason.endswith("repeat a training image, bit for bit: 2 of 500")
 
 
 def test_rounding_does_not_decide_a_rank_correlation():
@@ -362,12 +370,28 @@ def test_one_training_near_its_threshold_needs_three_seeds():
         assert word("C31", formulas([1, 2, 3], c31_one_draw_loses_nats=value, c31_bound_nats=40.8)) == judged
 
 
+def test_the_order_of_bounds_holds_beyond_the_error_of_its_draws_only():
+    """C33: of three models each smallest step must be more than twice its error above 0."""
+
+    def bounded(*steps):
+        return [fake("formulas", "formulas", seed, c33_smallest_step_nats=step, c33_smallest_step_se_nats=error,
+                     c33_elbo_gap_nats=0.9, c33_final_gap_nats=step)
+                for seed, (step, error) in enumerate(steps, start=1)]  # fmt: skip
+
+    first, second = (0.0080, 0.0040), (0.077, 0.011)
+    assert word("C33", bounded(first, second, (0.0024, 0.0038))) == "not separated"
+    assert word("C33", bounded((0.0038, 0.0006), (0.063, 0.002))) == "holds"
+    assert word("C33", bounded((-0.0038, 0.0006), (-0.063, 0.002))) == "fails"
+    assert claims.MEASURES["C33"](bounded(first, second)).interval == pytest.approx((0.0, 0.099))
+    assert claims.MEASURES["C33"]([]) is None
+
+
 def test_no_statement_without_a_measure_would_take_any_number():
     """A rule "> 0" is met by whatever is counted; settings that the text prints are quoted."""
     unmeasured = [CLAIMS[name] for name in claims.NOT_RUN]
     assert not [claim.claim_id for claim in unmeasured if claim.kind == "statement" and claim.rule == "> 0"]
     settings = [claim for claim in CLAIMS.values() if claim.settings.startswith("a setting, not a result")]
-    assert len(settings) == 14 and {claim.kind for claim in settings} == {"quoted"}
+    assert len(settings) == 15 and {claim.kind for claim in settings} == {"quoted"}
 
 
 def planes(gain=15.0, seeds=(1,), width=32):
@@ -412,7 +436,7 @@ def test_tables_from_partial_records_and_twice_the_same_bytes(tmp_path):
         dataclasses.replace(r, name=f"{r.name}-4000", settings=r.settings | {"variant": "tuned_4000"})
         for r in rows(steps=4_000)[:2]
     ]
-    for record in rows() + shorter + sweep()[:6] + planes():
+    for record in rows() + shorter + sweep()[:6] + planes() + formulas([1]):
         bits = (rng.random((50, 28, 28, 1)) < 0.2).astype(np.uint8) * np.uint8(255)
         arrays = {"bound": rng.normal(80, 20, 100), "samples": bits}
         if record.experiment == "likelihoods" and record.settings["model"] == "gated_pixelcnn":
@@ -457,5 +481,7 @@ def test_tables_from_partial_records_and_twice_the_same_bytes(tmp_path):
     assert (depth[1]["their KL"], depth[1]["KL"], depth[6]["KL"]) == ("11.59", "11.59", "")
     tables.make(records, tmp_path)
     assert first == {path.name: path.read_bytes() for path in folder.iterdir()}
-    tables.make([], tmp_path / "empty")  # no record: the cost table alone, which is arithmetic
-    assert {path.stem for path in (tmp_path / "empty/ahmed_ch2").iterdir()} == {"table_2_2_cost"}
+    counted = {row["network"]: row["counted"] for row in csv.DictReader((folder / "table_2_2_cost.csv").open())}
+    assert counted["Hierarchical PixelVAE, appendix network"] == "62.88e9" and "" not in list(counted.values())[2:]
+    tables.make([], tmp_path / "empty")
+    assert not (tmp_path / "empty/ahmed_ch2").exists()  # no record, no number

@@ -134,10 +134,16 @@ def test_recurrent_nets_see_what_the_figures_say():
 
 def test_order_of_bounds_and_latents_in_one_pass():
     found = bounds.metrics(5)
-    assert found["c33_smallest_step_nats"] > 0
+    assert found["c33_smallest_step_nats"] > 3 * found["c33_smallest_step_se_nats"] > 0
     assert found["c33_elbo_gap_nats"] > found["c33_final_gap_nats"] > 0
     assert found["c33_identity_error_nats"] < 1e-9
     assert found["c40_parallel_error"] < 1e-12 < 0.01 < found["c40_wrong_order"]
+
+
+def test_the_smallest_step_is_that_of_the_means_with_its_error():
+    """Means 0, 2, 1.5: the second step is -0.5, its values -2 and 1, so its error 1.5; a wrong order is negative."""
+    step, error = bounds.smallest_step(np.zeros(2), np.array([2.0, 2.0]), np.array([0.0, 3.0]))
+    assert step == pytest.approx(-0.5) and error == pytest.approx(1.5)
 
 
 def test_two_levels_with_a_prior_that_ignores_its_latent_are_one_level():

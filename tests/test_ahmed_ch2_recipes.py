@@ -112,6 +112,24 @@ def test_the_tuned_recipe_leaves_out_rows_with_features_of_z_beside_the_image():
     assert beside == set(sizes.UPSAMPLED)
 
 
+def test_nets_that_the_tuned_rate_kills_are_left_out_whatever_records_there_are():
+    """Of the PixelVAEs of the figures the one without masked layers lives; the PixelCNNs and the VAEs do, too."""
+    nets = [changed(r, sizes.TUNED, {"iterations": 16_000}) for r in [*sweep(), *planes(), *rows()]]
+    kept = {
+        (r.experiment, r.settings["model"], r.settings["key"].get("layers"))
+        for name in ("layers", "latents", "likelihoods")
+        for r in selection.chosen(nets, experiment=name, variant=sizes.TUNED)
+    }
+    depths = {r.settings["key"]["layers"] for r in sweep()}
+    rest = {("likelihoods", model, None) for model in set(sizes.ROWS) - set(sizes.UPSAMPLED)}
+    assert (
+        kept
+        == {("layers", "pixelcnn", n) for n in depths} | {("layers", "pixelvae", 0), ("latents", "vae", None)} | rest
+    )
+    (longer,) = selection.by_length(nets, experiment="layers")
+    assert len(longer) == len(depths) + 1 and word("C10", nets) == "not run"
+
+
 def test_each_recipe_is_the_one_before_with_one_change():
     options = {"vae": {"warm_up": 0}, "cnn": {}}
     warmed, tuned = runs.warmed(16_000, options), runs.tuned(16_000, options)
@@ -129,6 +147,10 @@ def test_two_rows_side_by_side_have_one_recipe():
     assert "KL warm-up 5,000" in claims.MEASURES["C04"](two).reason
     mixed = two_recipes("conv_vae")
     assert claims.MEASURES["C07"](mixed).values == pytest.approx((6.77,))
+    assert claims.MEASURES["C07"](mixed).text == "conv_vae 87.41, pixelvae 80.64"
+    warmed = [again(r, sizes.WARMED, shift, warm_up=5_000) for r, shift in zip(mixed[:2], (2.0, 0.5), strict=True)]
+    both = claims.MEASURES["C07"]([*mixed[:5], *warmed])
+    assert both.values == pytest.approx((8.27,)) and both.text.endswith("; as described 87.41 and 80.64, so 6.77")
     assert claims.MEASURES["C01b"](two).values == pytest.approx((-0.52,))
     assert claims.MEASURES["C01b"](two_recipes(*LATENT, shift=2.0)).values == pytest.approx((80.96 - 80.10,))
 
@@ -229,12 +251,12 @@ def test_lengths_mix_neither_scales_nor_sizes_and_take_the_warm_up_that_is_alike
 
 def test_figures_take_the_longest_trainings_that_have_all_their_nets():
     """Never two lengths together: A.2 needs three nets, Figure 2.5 both of one seed."""
-    short, longer = sweep(steps=2_000), [changed(r, sizes.TUNED, {"iterations": 16_000}) for r in sweep()]
+    short, longer = sweep(steps=2_000), [changed(r, sizes.WARMED, {"iterations": 16_000}) for r in sweep()]
     deep = [r for r in longer if place(r) in figures.A_2]
     for found, steps in ((deep, 16_000), (deep[:-1], 2_000), ([], 2_000)):
         nets = selection.longest_group([*short, *found], place, figures.A_2, experiment="layers")
         assert set(nets) == set(figures.A_2) and {r.steps for r in nets.values()} == {steps}
-    plane = [changed(r, sizes.TUNED, {"iterations": 16_000}) for r in planes(seeds=(1, 2, 3))]
+    plane = [changed(r, sizes.WARMED, {"iterations": 16_000}) for r in planes(seeds=(1, 2, 3))]
     ones = [dataclasses.replace(r, steps=3_000) for r in planes(seeds=(1, 2, 3))]
     later = [r for r in plane if r.seed == 2 or r.settings["model"] == "vae"]
     for found, where in ((later, (16_000, 2)), (plane[:1], (3_000, 1))):
@@ -254,7 +276,7 @@ def test_pages_say_warm_up_width_and_length(tmp_path):
     bits = (rng.random((50, 28, 28, 1)) < 0.2).astype(np.uint8) * np.uint8(255)
     quality = {"ess_median": 280.0, "ess_smallest": 1.7, "estimate_draws": 1_000.0, "gain_over_500_nats": 0.0064,
                "gap_nats": 0.6, "gap_se_nats": 0.05}  # fmt: skip
-    records, longer = [], [changed(r, sizes.TUNED, {"iterations": 16_000, "warm_up": 5_000}) for r in sweep()]
+    records, longer = [], [changed(r, sizes.WARMED, {"iterations": 16_000, "warm_up": 5_000}) for r in sweep()]
     best = two_recipes("gated_pixelvae")
     for r in at_cpu([*best, tuned(best[4], 0.5), *sweep(steps=2_000, width=16), *longer]):
         path = f"scores/{r.experiment}/{r.name}.npz"
@@ -271,7 +293,7 @@ def test_pages_say_warm_up_width_and_length(tmp_path):
         return list(csv.reader((folder / f"{name}.csv").open(encoding="utf-8")))[1:]
 
     best = lines("table_2_1")[-1]
-    assert best[0] == "Gated PixelVAE without upsampling" and best[3:5] == ["80.08", "79.46"]
+    assert best[0] == "Gated PixelVAE without upsampling" and [best[3], best[5]] == ["80.08", "79.46"]
     notes = (folder / "table_2_1.md").read_text(encoding="utf-8")
     assert (
         "ESS of 1,000 draws: smallest 1.7, median 280; 1,000 draws gain 0.006 nats over 500; KL warm-up 5,000" in notes
@@ -284,6 +306,9 @@ def test_pages_say_warm_up_width_and_length(tmp_path):
         ["Gated PixelVAE without upsampling, printed", "10,000", "0.001", "≤79.58", "~78.96", ""],
     ]
     warm = {line[0]: line[-2] for line in lines("differences")}
+    pair = {line[0]: [*map(float, line[1:3]), line[7]] for line in lines("differences")}
+    assert pair["Gated PixelCNN - Gated PixelVAE without upsampling"] == [80.10, 80.58, sizes.WARMED]
+    assert pair["Gated PixelVAE - Gated PixelVAE without upsampling"] == [80.02, 79.58, "as_described"]
     assert warm["Gated PixelCNN - Gated PixelVAE without upsampling"] == "5,000"
     assert warm["Gated PixelVAE - Gated PixelVAE without upsampling"] == "800"
     assert not (folder / "other_bits_and_variants.csv").exists()

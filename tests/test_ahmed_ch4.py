@@ -597,6 +597,29 @@ def test_short_or_small_pixel_models_decide_nothing(model, options, small):
     assert lengths.too_small([dataclasses.replace(record, settings=record.settings | {"scale": "smoke"})]) == ""
 
 
+def test_notes_say_how_much_smaller_a_pixel_model_is():
+    small = of_length(fake("pixelcnn", 5, 20.0), iterations=3_000, layers=4, width=16)
+    (note,) = notes.origin({"pixelcnn": {5: small}})
+    assert note.endswith("1 of ten digits, 3,000 of 200,000 iterations, 4 of 12 blocks, 16 of 32 maps.")
+    (whole,) = notes.origin({"pixelcnn": {5: of_length(fake("pixelcnn", 5, 20.0), iterations=200_000)}})
+    assert whole.endswith("1 of ten digits.")
+    smoke = dataclasses.replace(small, settings=small.settings | {"scale": "smoke"})
+    assert "blocks" not in notes.origin({"pixelcnn": {5: smoke}})[0]
+
+
+def test_every_two_models_stand_among_the_differences():
+    rng = np.random.default_rng(0)
+    names = {"vae": ["elbo"], "pixelvae": ["elbo"], "pixelcnn": ["nll"], "dcgan": ["logit"],
+             "trivial": ["mixture", "ink"]}  # fmt: skip
+    label = np.arange(200) % 10
+    scores = {m: {5: {"label": label} | {n: rng.normal(size=200) for n in each}} for m, each in names.items()}
+    found = {row[0] for row in tables.differences(scores).rows}
+    heads = [f"{model} {each[0]}" for model, each in names.items() if model != "trivial"]
+    pairs = {frozenset(row.split(" - ")) for row in found}
+    assert {frozenset(pair) for pair in itertools.combinations(heads, 2)} <= pairs
+    assert {f"{head} - trivial mixture" for head in heads if head != "dcgan logit"} <= found
+
+
 def test_what_a_small_model_reaches_counts():
     """C18b: the bound of a short PixelVAE is below a whole VAE's; a short VAE may still reach it. C26 may change."""
     vae = [fake("vae", d, 34.0, nll_bound_rest_nats=90.0 + d / 9, kl_rest_nats=22.0) for d in range(10)]

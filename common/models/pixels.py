@@ -58,6 +58,17 @@ def check_sizes(filter_size, layers, **counts):
             raise UserError(f"{name} is too small; layers count from 0, width and latent from 1")
 
 
+def with_centre(settings):
+    """The settings of a run, before it trains; raises UserError for a filter that its draws cannot be made with.
+
+    The cached sampler keeps the columns that a filter reaches to its left, and a filter of 1 reaches none.
+    """
+    size = settings.options.get("filter_size", 3)
+    if size < 3 or size % 2 == 0:
+        raise UserError(f"filter_size={size}: an odd number of at least 3 expected")
+    return settings
+
+
 class VAE(Game):
     """What the models with a latent share: posterior, cost and warm-up. A subclass says `decoder_logits(image, z)`."""
 

@@ -123,13 +123,12 @@ def _order_on_own_data(claim: Claim, found: Measurement) -> tuple[str, str]:
         low, high = (min(found.values), max(found.values)) if found.exact else t_interval(found.values)
     how = "interval" if found.interval is not None else "exact values" if found.exact else "t interval over seeds"
     compared = f"{how} of the difference [{low:.3g}, {high:.3g}]"
+    ends = sign * low, sign * high
+    word = HOLDS if min(ends) > 0 else FAILS if max(ends) < 0 else NOT_SEPARATED
+    compared += " contains 0" * (word == NOT_SEPARATED)
     if found.n < 2 and found.one_seed_reason:
-        compared += f", one seed: {found.one_seed_reason}"
-    if sign * low > 0 and sign * high > 0:
-        return HOLDS, compared
-    if sign * low < 0 and sign * high < 0:
-        return FAILS, compared
-    return NOT_SEPARATED, f"{compared} contains 0"
+        compared += f"; one seed: {found.one_seed_reason}"
+    return word, compared
 
 
 def _statement(claim: Claim, found: Measurement) -> tuple[str, str]:

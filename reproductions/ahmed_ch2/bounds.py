@@ -36,24 +36,34 @@ def linear_gaussian(seed=0, images=500, data=6, latent=3, noise_sd=0.5):
     return x, log_p, log_p - gap, encode, log_p_given  # the gap is KL(q || posterior), the same for every x
 
 
-def order_of_bounds(seed=0) -> dict[str, float]:
+def smallest_step(*levels) -> tuple[float, float]:
+    """(smallest mean step from one level to the next, its standard error over the data points), nats; levels [N]."""
+    steps = min(np.diff(levels, axis=0), key=np.mean)
+    return steps.mean(), steps.std(ddof=1) / np.sqrt(len(steps))
+
+
+def order_of_bounds(seed=0, points=20_000) -> dict[str, float]:
     """No. 33: ELBO <= E L_10 <= E L_100 <= log p(x), means over data points of a linear-Gaussian model, nats.
 
-    smallest_step: the smallest of the three steps. identity_error: L_N of an exact posterior minus log p(x), largest.
+    smallest_step: the smallest of the three steps. L_10 and L_100 are of draws, so a step has an error over the data
+    points; with 500 of them it is as large as the last step. identity_error: L_N of an exact posterior minus log p(x),
+    largest.
     """
-    x, log_p, elbo, encode, log_p_given = linear_gaussian(seed)
-    inputs = x, np.arange(len(x))
-    found = grown_log_likelihood(gaussian_log_weights(encode, log_p_given), 100, (1, 10), 50, seed, inputs)
-    levels = [elbo, found.fewer[10], found.final.estimate, log_p]
+    x, log_p, elbo, encode, log_p_given = linear_gaussian(seed, points)
+    weights = gaussian_log_weights(encode, log_p_given)
+    found = grown_log_likelihood(weights, 100, (1, 10), 50, seed, (x, np.arange(points)))
+    step, error = smallest_step(elbo, found.fewer[10], found.final.estimate, log_p)
     one, exact, _, encode, log_p_given = linear_gaussian(seed, data=4, latent=1)
 
     def posterior(x):
         mean, log_sd = encode(x)
         return mean, log_sd - np.log(1.5)  # with one latent the best diagonal q is the posterior
 
-    same = grown_log_likelihood(gaussian_log_weights(posterior, log_p_given), 20, (), 10, seed, (one, inputs[1]))
+    weights = gaussian_log_weights(posterior, log_p_given)
+    same = grown_log_likelihood(weights, 20, (), 10, seed, (one, np.arange(len(one))))
     return {
-        "smallest_step_nats": np.diff([level.mean() for level in levels]).min(),
+        "smallest_step_nats": step,
+        "smallest_step_se_nats": error,
         "elbo_gap_nats": (log_p - elbo).mean(),
         "final_gap_nats": (log_p - found.final.estimate).mean(),
         "identity_error_nats": np.abs(same.final.estimate - exact).max(),

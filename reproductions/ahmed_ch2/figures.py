@@ -1,5 +1,6 @@
 """Figures 2.4, 2.5, A.2 and A.3 and the sample sheets, drawn from records only."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from matplotlib import patheffects
 from common.reporting.claims import load_claims
 from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
 from common.reporting.records import load_scores
-from reproductions.ahmed_ch2.selection import learning_rate, nll, schedule, span, warm_up
+from reproductions.ahmed_ch2.captions import of_nets, origin, scale_and_data, schedules, where_trained
+from reproductions.ahmed_ch2.selection import nll, schedule, span, warm_up
 from reproductions.ahmed_ch2.sizes import FULL
 
 THEIRS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 21)
@@ -26,7 +28,9 @@ PRINTED = {  # claims of the printed exact numbers or bounds
 
 A_2 = {("pixelvae", 2): "PixelVAE, 2 layers", ("pixelcnn", 4): "PixelCNN, 4 layers",
        ("pixelcnn", 2): "PixelCNN, 2 layers"}  # fmt: skip
+FIELDS = {("pixelvae", 2): "FA.2-01", ("pixelcnn", 4): "FA.2-02", ("pixelcnn", 2): "FA.2-03"}  # claims of Figure A.2
 PLANES = {"vae": "VAE", "pixelvae": "PixelVAE"}
+CUT = 0.002  # quantile of a latent at which a panel of Figure 2.5 ends
 FRAME = 150  # grey of frames and of the lines between two images that belong together
 
 
@@ -53,8 +57,12 @@ def draw_layers(nets, longer, sheets, results_dir) -> None:
     if nets:
         figure_2_4(nets, longer, folder / "figure_2_4.png")
     if sheets:
-        note = f"Figure A.2: samples; receptive fields of 7, 11, 7. {of_nets({A_2[k]: r for k, r in sheets.items()})}"
-        shown = [(A_2[key], arrays_of(sheets[key], results_dir)["samples"]) for key in A_2 if key in sheets]
+        nets = {A_2[key]: record for key, record in sheets.items()}
+        note = f"Figure A.2: samples; field: the printed receptive field. {of_nets(nets)}"
+        shown = [
+            (f"{A_2[key]}: field {printed_values()[FIELDS[key]]:.0f}", arrays_of(sheets[key], results_dir)["samples"])
+            for key in A_2 if key in sheets
+        ]  # fmt: skip
         side_by_side(shown, folder / "figure_a_2.png", note)
 
 
@@ -65,7 +73,8 @@ def draw_plane(codes, planes, results_dir) -> None:
         plane = [r for r in planes if r.settings["key"]["latent"] == 2]
         alike = [r for r in plane if r.settings["variant"] == first.settings["variant"]]
         nets = {model: (r, arrays_of(r, results_dir)) for model, r in codes.items()}
-        figure_2_5(nets, Path(results_dir) / "ahmed_ch2/figure_2_5.png", errors_of_all(alike))
+        trained = where_trained({PLANES[m]: [r for r in alike if r.settings["model"] == m] for m in PLANES})
+        figure_2_5(nets, Path(results_dir) / "ahmed_ch2/figure_2_5.png", errors_of_all(alike), trained)
 
 
 def draw_labels(labels, results_dir) -> None:
@@ -83,45 +92,6 @@ def draw_labels(labels, results_dir) -> None:
     side_by_side([("", by_column)], path, note, columns=10, above=range(10))
 
 
-def scale_and_data(record) -> str:
-    """Scale and data, for captions."""
-    return f"{record.scale} scale, {record.data['name']}{' (stand-in)' if record.stand_in else ''}."
-
-
-def origin(record) -> str:
-    """Scale, data, iterations, KL warm-up and learning rate, for captions."""
-    said = [f"{scale_and_data(record).removesuffix('.')}", f"{record.steps:,} iterations", *schedule([record])]
-    return f"{', '.join(said)}."
-
-
-def origins(nets) -> str:
-    """`origin` of several nets, {title: record}: once for all where they differ in their schedules at most."""
-    records = list(nets.values())
-    if len({(scale_and_data(r), r.steps) for r in records}) > 1:
-        return " ".join(f"{title}: {origin(r)}" for title, r in nets.items())
-    titles = {}
-    for title, r in sorted(nets.items(), key=lambda net: (warm_up(net[1]), learning_rate(net[1]))):
-        titles.setdefault(", ".join(schedule([r])), []).append(title)
-    shared = f"{scale_and_data(records[0]).removesuffix('.')}, {records[0].steps:,} iterations"
-    said = {how: ", ".join(names) for how, names in titles.items() if how}
-    if len(said) > 1:
-        return f"{shared}, {'; '.join(f'{how} ({names})' for how, names in said.items())}."
-    return f"{shared}, {next(iter(said))}." if said else f"{shared}."
-
-
-def schedules(records) -> str:
-    """ "2,000 iterations, KL warm-up 200; 16,000 iterations, KL warm-up 5,000", by length."""
-    said = []
-    for steps in sorted({r.steps for r in records}):
-        said.append(", ".join([f"{steps:,} iterations", *schedule([r for r in records if r.steps == steps])]))
-    return "; ".join(said)
-
-
-def of_nets(nets) -> str:
-    """`origins`, and the width of the nets."""
-    return f"Width {span([r.settings['options']['width'] for r in nets.values()])}; {origins(nets)}"
-
-
 def learning_rates(trained) -> str:
     """How the learning rate ends, of {model: records}, from the records."""
     ending = [TITLES[m] for m, runs in trained.items() if all(r.settings["options"]["decay"] for r in runs)]
@@ -130,10 +100,15 @@ def learning_rates(trained) -> str:
     return f"the learning rate ends at 0 for {', '.join(ending)} alone" if ending else "the learning rate is constant"
 
 
+@functools.cache
+def printed_values() -> dict[str, float]:
+    """{claim id: printed number}."""
+    return {claim.claim_id: claim.printed_value for claim in load_claims(Path(__file__).with_name("claims.csv"))}
+
+
 def theirs(name) -> np.ndarray:
     """The authors' development numbers of a bar (KL, REC, SUM) by THEIRS, nats."""
-    values = {claim.claim_id: claim.printed_value for claim in load_claims(Path(__file__).with_name("claims.csv"))}
-    return np.array([values[f"F2.4b-{name}-L{depth:02d}"] for depth in THEIRS])
+    return np.array([printed_values()[f"F2.4b-{name}-L{depth:02d}"] for depth in THEIRS])
 
 
 def figure_2_4(nets, longer, path) -> Path:
@@ -151,7 +126,7 @@ def figure_2_4(nets, longer, path) -> Path:
         for model, metric, mark, colour in (("pixelvae", "nll_bound_nats", "o", 0), ("pixelcnn", "nll_nats", "s", 1)):
             found = {n: r for (m, n), r in longer.items() if m == model}
             if found:
-                said = f"{PLANES.get(model, 'PixelCNN')}, {next(iter(found.values())).steps:,} iterations"
+                said = called(model, found)
                 values = [r.metrics[metric] for r in found.values()]
                 left.plot(list(found), values, mark, color=COLOURS[colour], mfc="white", ms=7, label=said)
         left.plot(
@@ -161,16 +136,33 @@ def figure_2_4(nets, longer, path) -> Path:
         left.legend(fontsize=9)
         bars(right, vae)
         records = list(nets.values())
-        hollow = f". Hollow circles and squares: {schedules(list(longer.values()))}" if longer else ""
         caption = (
             "Figure 2.4: (a) bound of the PixelVAE and exact NLL of the PixelCNN, (b) KL and reconstruction, by the "
             "number of masked layers; 0: a plain VAE and a bare 7x7 layer. "
             f"{small_kl(vae)}Width {span([r.settings['options']['width'] for r in records])}; "
             f"{scale_and_data(records[0])} Lines in (a), bars in (b): "
-            f"{schedules(records)}{hollow}. Authors' (KL hatched): their plot script; their "
+            f"{schedules(records)}.{hollow(longer)} Authors' (KL hatched): their plot script; their "
             f"point at {THEIRS[-1]} layers ({theirs('SUM')[-1]:.2f}) is left out of (a)."
         )
         return save_figure(figure, path, caption)
+
+
+def called(model, found) -> str:
+    """Legend of longer trained nets of one model, {depth: record}: without a masked layer a PixelVAE is a plain VAE."""
+    name = "plain VAE" if model == "pixelvae" and set(found) == {0} else PLANES.get(model, "PixelCNN")
+    first = next(iter(found.values()))
+    rate = [f"\n{part}" for part in schedule([first]) if part.startswith("learning rate")]
+    return ",".join([f"{name}, {first.steps:,} iterations", *rate])
+
+
+def hollow(longer) -> str:
+    """What the hollow marks of (a) are: " Hollow circle, plain VAE: 16,000 iterations, ...."; "" where none is."""
+    drawn = [
+        mark + "s" * (len(found) > 1) + ", plain VAE" * (model == "pixelvae" and set(found) == {0})
+        for mark, model in (("circle", "pixelvae"), ("square", "pixelcnn"))
+        if (found := {n for m, n in longer if m == model})
+    ]
+    return f" Hollow {' and '.join(drawn)}: {schedules(list(longer.values()))}." if drawn else ""
 
 
 def small_kl(vae) -> str:
@@ -232,16 +224,20 @@ def labels_of(axis, codes, label) -> None:
     for digit, middle, place in zip(digits, middles, apart(to_page.transform(middles)), strict=True):
         text = axis.annotate(
             str(digit), middle, place, textcoords="axes fraction", ha="center", va="center", weight="bold",
-            color=CLASSES[digit], zorder=5, arrowprops={"arrowstyle": "-", "lw": 1, "shrinkA": 0, "shrinkB": 0},
+            color=CLASSES[digit], zorder=5,
+            arrowprops={"arrowstyle": "-", "lw": 1.5, "color": CLASSES[digit], "shrinkA": 0, "shrinkB": 0},
         )  # fmt: skip
         text.set_path_effects([patheffects.withStroke(linewidth=3.5, foreground="white")])
+        text.arrow_patch.set_path_effects([patheffects.withStroke(linewidth=4, foreground="white")])
 
 
-def figure_2_5(nets, path, of_all="") -> Path:
+def figure_2_5(nets, path, of_all="", trained="") -> Path:
     """The test set in the plane of two latents, a panel a net, digits by colour, shape and a number at their median.
 
-    of_all: the errors over all seeds, for the caption: one seed may say the opposite of their mean.
+    For the caption: of_all has the errors over all seeds, for one may say the opposite of their mean; trained says
+    where the nets trained.
     """
+    outside = {}
     with style():
         figure, axes = plt.subplots(1, len(nets), figsize=(8, 4.3), squeeze=False)
         for axis, model in zip(axes[0], sorted(nets, reverse=True), strict=True):
@@ -253,15 +249,19 @@ def figure_2_5(nets, path, of_all="") -> Path:
             wrong = record.metrics["neighbour_error_5"]
             title = f"{PLANES[model]}, seed {record.seed}: {wrong:.1f} % wrong (k = 5)"
             axis.set(title=title, xlabel="first latent")
-            low, high = np.quantile(codes, (0.002, 0.998), axis=0)
+            low, high = np.quantile(codes, (CUT, 1 - CUT), axis=0)
+            outside[PLANES[model]] = np.any((codes < low) | (codes > high), axis=1)
             axis.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
             axis.locator_params(nbins=5)
             labels_of(axis, codes, label)
         axes[0, 0].set_ylabel("second latent")
         first = next(iter(nets.values()))[0]
+        far = ", ".join(f"{100 * np.mean(of):.1f} % of the digits ({name})" for name, of in outside.items())
         caption = (
             "Figure 2.5: posterior means of the test digits; a number stands at the median of its class, or a line "
-            f"leads there. Drawn is seed {first.seed} alone. {of_all + '. ' if of_all else ''}{origin(first)}"
+            f"leads there. Panels end at the {100 * CUT:g} and {100 * (1 - CUT):g} % quantiles of each latent; "
+            f"outside, not drawn: {far}. Drawn is seed {first.seed} alone. {of_all + '. ' if of_all else ''}{trained}"
+            f"{origin(first)}"
         )
         return save_figure(figure, path, caption)
 
@@ -270,12 +270,11 @@ def lengths(trained, path) -> Path:
     """Exact NLL or bound of the rows of Table 2.1 by iterations, {model: records}; the printed number at 200,000."""
     with style():
         figure, axis = plt.subplots(figsize=(8, 3.8))
-        printed = {claim.claim_id: claim.printed_value for claim in load_claims(Path(__file__).with_name("claims.csv"))}
         for number, (model, runs) in enumerate(trained.items()):
             colour = COLOURS[number]
             axis.semilogx([r.steps for r in runs], [nll(r) for r in runs], "os^vD"[number] + "-", color=colour,
                           label=TITLES[model])  # fmt: skip
-            axis.plot(FULL, printed[PRINTED[model]], "os^vD"[number], color=colour, mfc="white", ms=8)
+            axis.plot(FULL, printed_values()[PRINTED[model]], "os^vD"[number], color=colour, mfc="white", ms=8)
         axis.set(xlabel="iterations", ylabel="test nats", xlim=(None, 1.3 * FULL))
         axis.legend(fontsize=9)
         warm_ups = [

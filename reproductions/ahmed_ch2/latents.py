@@ -15,6 +15,7 @@ from absl import flags
 from common import experiment
 from common.errors import UserError
 from common.evaluation import nats
+from common.models.pixels import with_centre
 from reproductions.ahmed_ch2 import codes, models, runs, sizes
 
 flags.DEFINE_list("model", ["pixelvae", "vae"], "pixelvae, vae.")
@@ -84,7 +85,9 @@ def main():
     for latent in experiment.integers("latent", FLAGS.latent, 1):
         for model in FLAGS.model:
             for seed in experiment.seeds():
-                experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed, latent=latent))
+                experiment.execute(
+                    EXPERIMENT, run, with_centre(experiment.settings(EXPERIMENT, model, seed, latent=latent))
+                )
 
 
 if __name__ == "__main__":

@@ -13,8 +13,10 @@ import functools
 from absl import flags
 
 from common import experiment
+from common.errors import UserError
 from common.evaluation import nats
 from common.evaluation.judge import train_judge
+from common.models.pixels import with_centre
 from reproductions.ahmed_ch2 import codes, evaluation, models, runs, samples, sizes
 
 flags.DEFINE_list("model", ["pixelvae", "pixelcnn"], "pixelvae, pixelcnn.")
@@ -95,10 +97,15 @@ def run(settings, images, work):
 
 
 def main():
-    for layers in experiment.integers("layers", FLAGS.layers, 0):
+    depths = experiment.integers("layers", FLAGS.layers, 0)
+    if any(sizes.killed(FLAGS.variant, model, layers) for model in FLAGS.model for layers in depths):
+        raise UserError(f"--variant={FLAGS.variant} is of pixelvae for --layers=0 alone: deeper ones die of its rate")
+    for layers in depths:
         for model in FLAGS.model:
             for seed in experiment.seeds():
-                experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed, layers=layers))
+                experiment.execute(
+                    EXPERIMENT, run, with_centre(experiment.settings(EXPERIMENT, model, seed, layers=layers))
+                )
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from absl import flags
 from common import experiment
 from common.evaluation import nats
 from common.evaluation.judge import train_judge
+from common.models.pixels import with_centre
 from reproductions.ahmed_ch2 import evaluation, models, runs, samples, sizes
 
 flags.DEFINE_list(
@@ -129,7 +130,7 @@ def evaluator(settings, game):
 def main():
     for model in FLAGS.model:
         for seed in experiment.seeds():
-            experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed))
+            experiment.execute(EXPERIMENT, run, with_centre(experiment.settings(EXPERIMENT, model, seed)))
 
 
 if __name__ == "__main__":

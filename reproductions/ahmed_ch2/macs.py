@@ -194,4 +194,6 @@ def metrics() -> dict[str, float]:
         "macs_a2_pixelcnn_11": figure[1],
         "macs_a2_pixelcnn_7": figure[2],
         "macs_a2_ratio": figure[0] / figure[1],
-    } | {f"blocks_{name.replace(' ', '_')}": count for name, count in blocks.items()}
+        **{f"macs_appendix_{name.replace(' ', '_')}": total(part) for name, part in table.items()},
+        **{f"blocks_{name.replace(' ', '_')}": count for name, count in blocks.items()},
+    }

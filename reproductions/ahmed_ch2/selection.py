@@ -16,7 +16,7 @@ from scipy import stats
 from common.reporting.claims import Measurement
 from common.reporting.records import Record, select
 from common.reporting.tables import short
-from reproductions.ahmed_ch2.sizes import FULL, LONG, RATE, ROWS, TUNED, WARMED
+from reproductions.ahmed_ch2.sizes import FULL, LONG, RATE, ROWS, TUNED, WARMED, killed
 
 # Nats between a bar of Figure 2.4 and a row of Table 2.1. That they are two trainings of one setting is an assumption:
 # nobody says so, they may differ in splits too, and we take width 32 for the bar of 80.31 and 64 for the row of 80.02.
@@ -97,11 +97,20 @@ def rank_correlation(places, values) -> float:
 
 
 def chosen(records, **match) -> list[Record]:
-    """Records as described, without --set, of the text's own set if it is there, else of the first by name."""
+    """Records as described, without --set, of the text's own set if it is there, else of the first by name.
+
+    Not of trainings that their learning rate kills: their scripts refuse them now.
+    """
     found = select(records, **{"variant": "as_described"} | match)
-    found = [r for r in found if "=" not in r.name]
+    found = [r for r in found if "=" not in r.name and not died(r)]
     names = sorted({r.data["name"] for r in found}, key=lambda name: (name not in ("binarized_mnist", "mnist"), name))
     return sorted((r for r in found if r.data["name"] == names[0]), key=lambda r: r.seed) if names else []
+
+
+def died(record: Record) -> bool:
+    """Whether its recipe killed the net (`sizes.killed`); nets of other scripts than layers.py have masked layers."""
+    s = record.settings
+    return killed(s["variant"], s["model"], s["key"].get("layers", 1))
 
 
 def by_length(records, **match) -> list[list[Record]]:

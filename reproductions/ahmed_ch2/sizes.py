@@ -16,3 +16,8 @@ TUNED_RATE = 3e-3  # and of trainings by the tuned recipe (`runs.tuned`)
 UPSAMPLED = ("pixelvae", "gated_pixelvae_up")  # rows with features of z beside the image, which that rate kills
 LENGTHS = (4_000, 8_000, LONG, 40_000)  # their lengths, to see how a row falls with its training
 TUNED = f"tuned_{LONG}"  # the variant of that recipe at the length of the rows, in all scripts
+
+
+def killed(variant, model, layers=1) -> bool:
+    """Whether a training by the tuned recipe dies: features of z beside the image of a masked decoder."""
+    return variant.startswith("tuned_") and model in UPSAMPLED and layers > 0

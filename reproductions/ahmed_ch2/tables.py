@@ -8,8 +8,9 @@ from common.reporting.claims import load_claims
 from common.reporting.records import Record, load_scores, select
 from common.reporting.rooms import SCALES
 from common.reporting.tables import Table, over_seeds, short
-from reproductions.ahmed_ch2 import figures, sizes
+from reproductions.ahmed_ch2 import captions, figures, sizes
 from reproductions.ahmed_ch2.claims_figures import place
+from reproductions.ahmed_ch2.claims_table import SATURATED, estimate_error
 from reproductions.ahmed_ch2.selection import (
     RECIPES,
     by_length,
@@ -40,7 +41,9 @@ ROWS = {  # model: (name in the table, claims of its printed numbers)
 def make(records: list[Record], results_dir: str | Path) -> None:
     """Write tables and figures below <results>/ahmed_ch2; what has no record yet is left out."""
     folder = Path(results_dir) / "ahmed_ch2"
-    costs(at_largest(records, lambda part: chosen(part, experiment="formulas"))).write(folder / "table_2_2_cost")
+    counted = at_largest(records, lambda part: chosen(part, experiment="formulas"))
+    if counted:
+        costs(counted[0]).write(folder / "table_2_2_cost")
     rows = {model: at_largest(records, lambda part, model=model: row(part, model)) for model in ROWS}
     rows = {model: found for model, found in rows.items() if found}
     if rows:
@@ -83,28 +86,46 @@ def of_largest(records, **match) -> list[Record]:
 def table_2_1(rows, other_bits=False) -> Table:
     """All eleven rows: literature quoted, own rows with what was measured; nats. other_bits: have others run."""
     cells, literature = printed(), [c for c in load_claims(Path(__file__).with_name("claims.csv"))
-                                    if c.where == "Table 2.1" and c.kind == "quoted"]  # fmt: skip
-    lines = [[c.what.removesuffix(" NLL"), cells[c.claim_id], *[None] * 11, "quoted"] for c in literature]
+                                    if c.claim_id.startswith("T2.1-") and c.kind == "quoted"]  # fmt: skip
+    lines = [[c.what.removesuffix(" NLL"), cells[c.claim_id], *[None] * 12, "quoted"] for c in literature]
     for model, (name, ids) in ROWS.items():
         found = rows.get(model, [])
         shown = " ".join(f"({cells[i]})" if n else cells[i] for n, i in enumerate(ids))
         record = found[0] if found else None
         lines.append([
             name, shown, over_seeds(found, "nll_nats"), over_seeds(found, "nll_bound_nats"),
-            over_seeds(found, "nll_estimate_nats"), record and over_images(record), over_seeds(found, "kl_nats"),
+            record and over_images(record), estimate(found), record and of_estimate(record),
+            over_seeds(found, "kl_nats"),
             over_seeds(found, "ess_median"), record and record.settings["options"]["width"],
             record and (f"{warm_up(record):,}" if warm_up(record) else None), record and str(learning_rate(record)),
             record and f"{record.steps:,}", record and int(record.metrics["parameters"]),
             f"{record.scale}, {record.data['name']}, {seeds(found)}" if record else "not run",
         ])  # fmt: skip
-    columns = ["model", "printed", "exact", "bound", "estimate", "SE", "KL", "ESS", "width", "KL warm-up",
-               "learning rate", "iterations", "parameters", "measured on"]  # fmt: skip
+    columns = ["model", "printed", "exact", "bound", "SE", "estimate", "SE of estimate", "KL", "ESS", "width",
+               "KL warm-up", "learning rate", "iterations", "parameters", "measured on"]  # fmt: skip
     return Table("Table 2.1, printed beside measured", columns, lines, notes(rows, other_bits))
 
 
 def over_images(record) -> float | None:
     """Standard error over test images of the exact number or the bound, nats."""
     return record.metrics.get("nll_se_nats", record.metrics.get("nll_bound_se_nats"))
+
+
+def estimate(found) -> str | None:
+    """The estimate over seeds, marked where more draws would still lower it."""
+    shown = over_seeds(found, "nll_estimate_nats")
+    return shown and shown + " (not converged)" * any(map(unconverged, found))
+
+
+def of_estimate(record) -> float | None:
+    """Standard error of the estimate over test images, nats."""
+    return estimate_error(record) if "nll_estimate_nats" in record.metrics else None
+
+
+def unconverged(record) -> bool:
+    """Whether the draws of the estimate still gain SATURATED nats or more over half of them (claim C06)."""
+    draws = int(record.metrics.get("estimate_draws", 0))
+    return record.metrics.get(f"gain_over_{draws // 2}_nats", 0.0) >= SATURATED
 
 
 def seeds(found) -> str:
@@ -116,9 +137,10 @@ def notes(rows, other_bits) -> list[str]:
     records = [r for found in rows.values() for r in found]
     said = [
         "Nats an image, test images, lower is better. Bound: KL in closed form and the mean of several draws of z. "
-        "Estimate: the bound minus the mean gap between bound and importance-sampled estimate on some images. SE: "
-        "standard error of the exact number or the bound over test images; how much another training would differ is "
-        "not in it. ESS: effective sample size, median.",
+        "Estimate: the bound minus the mean gap between bound and importance-sampled estimate on some images; not "
+        f"converged: its draws gain {SATURATED} nats or more over half of them, so more would lower it. SE: standard "
+        "errors over test images, of the exact number or the bound and of the estimate; how much another training "
+        "would differ is not in them. ESS: effective sample size, median.",
         "Bits: "
         + "; ".join(sorted({r.binarisation for r in records}))
         + ". "
@@ -149,7 +171,7 @@ def row_notes(record) -> list[str]:
         said.append(f"ESS of {draws:,} draws: smallest {m['ess_smallest']:.1f}, median {m['ess_median']:.0f}")
         gain = m.get(f"gain_over_{draws // 2}_nats")
         if gain is not None:
-            still = "; not converged: more draws would lower it further" * (gain >= 0.02)
+            still = "; not converged: more draws would lower it further" * unconverged(record)
             said.append(f"{draws:,} draws gain {gain:.3f} nats over {draws // 2:,}{still}")
     said += [record.notes["state"]] if "state" in record.notes else []
     said += [f"KL warm-up {warm_up(record):,} of {record.steps:,} iterations"] if warm_up(record) else []
@@ -238,7 +260,7 @@ def lengths(trained) -> Table:
     columns = ["model", "iterations", "warm-up", "exact or bound", "estimate", "KL", "in training"]
     runs = [r for each in trained.values() for r in each]
     said = [
-        f"One seed each; {figures.learning_rates(trained)}. {figures.scale_and_data(runs[0])} Warm-up: iterations "
+        f"One seed each; {figures.learning_rates(trained)}. {captions.scale_and_data(runs[0])} Warm-up: iterations "
         "until the KL has its full weight; of the printed rows it is the released script's, as are the iterations. In "
         "training: minus the ELBO, or the exact NLL, of training images, over the last "
         f"{span([min(r.settings['options'].get('every', FULL), r.steps) for r in runs])} iterations."
@@ -264,17 +286,25 @@ def differences(records, results_dir) -> Table:
             gap, warm = first - second, [n for n in map(warm_up, pair) if n]
             rates = sorted({learning_rate(r) for r in pair})
             half = 1.96 * gap.std(ddof=1) / np.sqrt(len(gap))
-            lines.append([f"{ROWS[a][0]} - {ROWS[b][0]}", gap.mean(), gap.mean() - half, gap.mean() + half,
-                          f"{100 * np.mean(gap > 0):.0f} %", span(warm) if warm else None,
-                          " and ".join(map(str, rates))])  # fmt: skip
+            lines.append([f"{ROWS[a][0]} - {ROWS[b][0]}", *map(nll, pair), gap.mean(), gap.mean() - half,
+                          gap.mean() + half, f"{100 * np.mean(gap > 0):.0f} %", recipe_of(pair),
+                          span(warm) if warm else None, " and ".join(map(str, rates))])  # fmt: skip
     return Table(
         "Differences on the same test images, nats",
-        ["difference", "mean", "95 % low", "95 % high", "images with a positive one", "KL warm-up", "learning rate"],
+        ["difference", "first", "second", "mean", "95 % low", "95 % high", "images with a positive one", "recipe",
+         "KL warm-up", "learning rate"],
         lines,
         ["Exact for the PixelCNN, bounds otherwise; paired over test images, one training a row. How much another "
          "training of the same rows would differ is not in these intervals. Both rows are trained by one recipe, the "
-         "last by which both have run (*Table 2.1 by recipe of training*)."],
+         "last by which both have run (*Table 2.1 by recipe of training*), so a number here may be another than in "
+         "*Table 2.1*, where each row has its own last recipe. A PixelCNN has no warm-up: as described it is of the "
+         "recipe with the longer one, too."],
     )  # fmt: skip
+
+
+def recipe_of(pair) -> str:
+    """The recipe of two rows: a net without a latent is of two (`selection.recipes`)."""
+    return max((r.settings["variant"] for r in pair), key=RECIPES.index)
 
 
 def score(record, results_dir) -> np.ndarray:
@@ -283,22 +313,26 @@ def score(record, results_dir) -> np.ndarray:
     return arrays["nll" if "nll" in arrays else "bound"].astype(np.float64)
 
 
-def costs(found) -> Table:
-    """Table 2.2's cost column; needs no record, for the count is arithmetic (macs.py)."""
-    from reproductions.ahmed_ch2 import macs
+COUNTED = {  # line of Table 2.2's cost column: metric of formulas.py
+    "Hierarchical PixelVAE, appendix network": "macs_appendix",
+    "the same, with the layers of the posteriors": "macs_appendix_with_posteriors",
+    "the same, all taps": "macs_appendix_dense",
+    "released setting 64px_big": "macs_released",
+    "released setting, all taps": "macs_released_dense",
+    **{f"appendix network: {name}": f"macs_appendix_{name.replace(' ', '_')}"
+       for name in ("pixels", "bottom encoder", "bottom decoder", "top encoder", "top decoder", "latents",
+                    "posteriors")},
+}  # fmt: skip
 
+
+def costs(record) -> Table:
+    """Table 2.2's cost column, counted in a record of formulas.py."""
     cells = printed()
     lines = [[name, cells[i], None] for name, i in (("PixelRNN", "T2.2-09"), ("Gated PixelCNN", "T2.2-12"))]
-    table, code = macs.appendix(), macs.released()
-    lines += [
-        ["Hierarchical PixelVAE, appendix network", cells["T2.2-15"], macs.whole(table)],
-        ["the same, with the layers of the posteriors", None, macs.whole(table, posteriors=True)],
-        ["the same, all taps", None, macs.whole(table, dense=True)],
-        ["released setting 64px_big", None, macs.whole(code, posteriors=True)],
-        ["the same, all taps", None, macs.whole(code, dense=True, posteriors=True)],
-        *([f"appendix network: {name}", None, macs.total(part)] for name, part in table.items()),
-    ]
-    lines = [[name, shown, None if count is None else short(count / 1e9) + "e9"] for name, shown, count in lines]
+    for name, metric in COUNTED.items():
+        count = record.metrics.get(metric)
+        lines.append([name, cells["T2.2-15"] if metric == "macs_appendix" else None,
+                      None if count is None else f"{short(count / 1e9)}e9"])  # fmt: skip
     said = [
         "Multiply-accumulates of one 64x64 image, encoder and decoder, without the taps that masks zero: what the text "
         "calls FLOPs. Likelihoods of Table 2.2 are not run (ImageNet)."

@@ -5,7 +5,7 @@ from pathlib import Path
 from common.reporting.claims import load_claims
 from common.reporting.records import Record
 from common.reporting.tables import Table
-from reproductions.ahmed_ch2 import figures
+from reproductions.ahmed_ch2 import captions
 from reproductions.ahmed_ch2.claims_figures import DEPTHS, place
 from reproductions.ahmed_ch2.selection import chosen, learning_rate
 
@@ -37,7 +37,7 @@ def figure_2_4(nets, *longer) -> Table:
         "layer. Probe: per cent of digits that 5 neighbours get right. Active: latents whose posterior mean has a "
         "variance over 0.01.",
         f"Ours: {records[0].scale} scale, {records[0].data['name']}, width {records[0].settings['options']['width']}; "
-        f"bits: {records[0].binarisation}; {figures.schedules([*records, *trained])}.",
+        f"bits: {records[0].binarisation}; {captions.schedules([*records, *trained])}.",
     ]
     columns = ["layers", "their KL", "their rec.", "their sum", "KL", "reconstruction", "bound", "PixelCNN", "probe",
                "active", "learning rate", "iterations"]  # fmt: skip
@@ -72,6 +72,6 @@ def neighbours(planes) -> Table:
         "Per cent of test digits whose nearest training codes vote for another class. Shift, flips: how far the code "
         "moves when the image moves by a pixel and when 2 % of its pixels flip, over the spread of the class means. "
         f"Bits: {planes[0].binarisation}; data: {planes[0].data['name']}; {planes[0].scale} scale; "
-        f"{figures.schedules(planes)}.",
+        f"{captions.schedules(planes)}.",
     ]
     return Table("Figure 2.5: digits in latent space", columns, lines, said)

@@ -29,6 +29,13 @@ def shortened(records) -> str:
     return "; ".join(f"{model}: {length}" for model, length in found.items())
 
 
+def smaller(record) -> list[str]:
+    """["4 of 12 blocks", "16 of 32 maps"]: in what a pixel model is smaller than at paper scale, if it is."""
+    options, called = record.settings["options"], {"layers": "blocks", "width": "maps"}
+    sizes = SIZES.get(record.settings["model"], {}).items()
+    return [f"{options[name]} of {full} {called[name]}" for name, full in sizes if options.get(name, full) < full]
+
+
 def too_small(records) -> str:
     """Why pixel models among `records` decide nothing: "pixelcnn with 3,000 iterations, 4 (not 12) layers"; else "".
 

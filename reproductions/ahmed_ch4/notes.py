@@ -2,20 +2,19 @@
 
 import numpy as np
 
-from reproductions.ahmed_ch4.lengths import shortened
+from reproductions.ahmed_ch4.lengths import shortened, smaller
 
 
 def origin(cells, length=True) -> list[str]:
-    """Notes: data, scale, seed and length behind every model's column; length: False where rows differ in it."""
+    """Notes: data, scale, seed, length and size behind every model's column; length: False where rows differ in it."""
     parts = []
     for model, found in cells.items():
         record = next(iter(found.values()))
         data = record.data["name"] + (f" (stand-in: {record.data['stand_in']})" if record.stand_in else "")
         trained = shortened([record]).partition(": ")[2] if length else ""
-        parts.append(
-            f"{model}: {record.scale} scale, {data}, seed {record.seed}, {len(found)} of ten digits"
-            + (f", {trained}" if trained else "")
-        )
+        said = [f"{record.scale} scale", data, f"seed {record.seed}", f"{len(found)} of ten digits", trained]
+        said += smaller(record) if record.scale != "smoke" else []
+        parts.append(f"{model}: {', '.join(filter(None, said))}")
     return ["Measured: " + "; ".join(parts) + "."]
 
 

@@ -15,7 +15,7 @@ from common.data.binarise import own_draw
 from common.data.binary import drawn
 from common.errors import UserError
 from common.evaluation import detection, nats
-from common.models.pixels import adam
+from common.models.pixels import adam, with_centre
 from common.nets.precision import in_float32, precision
 from common.training.checkpoints import LastStates, load_whole
 from common.training.fit import fit
@@ -238,7 +238,7 @@ def run_all(described, runs):
     for held_out in experiment.integers("held_out", FLAGS.held_out, 0, 9):
         for model in FLAGS.model:
             for seed in experiment.seeds():
-                wanted = experiment.settings(described, model, seed, held_out=held_out)
+                wanted = with_centre(experiment.settings(described, model, seed, held_out=held_out))
                 experiment.execute(described, runs[model], wanted)
 
 

@@ -288,7 +288,8 @@ def differences(scores) -> Table:
     vae, pixelvae, pixelcnn, dcgan = ((model, HEADLINE[model]) for model in ("vae", "pixelvae", "pixelcnn", "dcgan"))
     mixture, ink = ("trivial", "mixture"), ("trivial", "ink")
     pairs = [(*a, *b) for a, b in ((vae, pixelvae), (pixelvae, pixelcnn), (vae, pixelcnn), (vae, dcgan),
-                                   (pixelcnn, dcgan), (vae, mixture), (vae, ink), (dcgan, ink))]  # fmt: skip
+                                   (pixelcnn, dcgan), (pixelvae, dcgan), (vae, mixture), (pixelcnn, mixture),
+                                   (pixelvae, mixture), (vae, ink), (dcgan, ink))]  # fmt: skip
     wanted = {(a, x) for a, x, _, _ in pairs} | {(b, y) for _, _, b, y in pairs}
     estimate, replicates = {}, {}
     for model, name in sorted(wanted):
