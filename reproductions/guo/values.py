@@ -202,29 +202,32 @@ def distances(m) -> dict[int, float]:
     return {int(name[14:]): m[name] for name in m if re.fullmatch(r"frechet_after_\d+", name)}
 
 
-def common_epochs(a, b) -> list[int]:
-    """The epochs after which the Fréchet distance of both is known."""
-    return sorted(set(distances(a)) & set(distances(b)))
+MOMENTS = 4  # distances that a run must have for a race; fewer say too little of when it was near its best
 
 
-def race(a, b) -> tuple[float, float, int]:
-    """(epoch of the first, of the second, last common one) at which the Fréchet distance is within 10 % of its best.
+def near_best(m) -> tuple[float, float]:
+    """(after, by): the epochs between which the Fréchet distance comes within 10 % of the run's own best.
 
-    Runs of unequal length and unequal moments: both are cut to `common_epochs`; there must be one.
+    By `by` it was measured there first, `after` is the last measured epoch before (0: none), so that the first epoch is
+    one of after + 1 to by, if the distance does not dip between two measured epochs. Infinity: no distance is a number.
     """
-    found, common = [distances(m) for m in (a, b)], common_epochs(a, b)
-    best = [min(each[epoch] for epoch in common) for each in found]
-    near = ([e for e in common if each[e] <= 1.1 * least] for each, least in zip(found, best, strict=True))
-    first, second = ((epochs or [math.inf])[0] for epochs in near)  # infinity: the distances are no numbers
-    return first, second, common[-1]
+    known = distances(m)
+    least = min(filter(math.isfinite, known.values()), default=math.nan)
+    near = [epoch for epoch in sorted(known) if known[epoch] <= 1.1 * least]
+    by = near[0] if near else math.inf
+    return max((epoch for epoch in known if epoch < by), default=0), by
 
 
-def faster(a, b) -> bool:
-    """Whether the first run is near its best in fewer epochs."""
-    first, second, _ = race(a, b)
-    return first < second
+def faster(a, b) -> bool | None:
+    """Whether the first run comes near its best in fewer epochs; None where the two stretches overlap."""
+    (after, by), (after_b, by_b) = near_best(a), near_best(b)
+    if by <= after_b:
+        return True
+    return False if by_b <= after + 1 else None
 
 
 def race_shown(a, b) -> str:
-    """The two epochs, and how far both runs are looked at."""
-    return "{} against {} epochs, of the first {}".format(*race(a, b))
+    """The two stretches."""
+    return "{0[0]}-{0[1]} against {1[0]}-{1[1]} epochs".format(
+        *((after + 1, by) for after, by in map(near_best, (a, b)))
+    )
