@@ -49,6 +49,10 @@ def test_real_digits_are_those_of_mnist():
         others = np.delete(x, few, axis=0)
         distance = np.sqrt(nearest_squared_distance(x[few], others))
         assert distance.mean() == pytest.approx(found["nearest_test"][digit], abs=3.5 * distance.std() / np.sqrt(60))
+        assert distance.std() == pytest.approx(values.of_each_digit("nearest_test_sd")[digit], rel=0.5)
+        assert edges[of].std() == pytest.approx(values.of_each_digit("edge_variance_sd")[digit], rel=1e-4)
+        scatter = np.std([texture.border_mean(each[None]) for each in x[of]])
+        assert scatter == pytest.approx(values.of_each_digit("border_mean_sd")[digit], rel=1e-3)
 
 
 def test_digits_of_other_sets_are_not_compared_with_mnist_s(tmp_path):
@@ -125,8 +129,10 @@ def test_steadiness_is_compared_over_the_epochs_that_both_have():
     """Over its own 200 epochs a loss that settles looks steadier than over the first 40."""
     settling = {"curve_g_loss": np.exp(np.cumsum(np.r_[np.full(40, 0.1), np.full(160, 0.001)]))}
     even = {"curve_g_loss": np.exp(0.05 * np.arange(40.0))}
-    assert values.common_log_steps(even, settling) == pytest.approx((0.05, 0.1, 40), abs=1e-9)
+    for steps, each in zip(values.common_log_steps(even, settling), (0.05, 0.1), strict=True):
+        assert steps == pytest.approx(np.full(39, each), abs=1e-9)
     assert values.steadier(even, settling) == pytest.approx(-0.05)
+    assert values.steadier_shown(even, settling) == "0.05 against 0.1, both over the first 40 epochs"
 
 
 def test_variety_over_right_digits_leaves_wrong_ones_out():
