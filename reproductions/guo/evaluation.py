@@ -46,8 +46,8 @@ def enough(dataset, train=32, test=4):
     images = data.load(dataset)
     if len(images.train) < train or len(images.test) < test:
         raise UserError(
-            f"'{images.name}' has {len(images.train)} training and {len(images.test)} test images; this experiment needs "
-            f"at least {train} and {test}: add images (the last tenth of a folder is its test set)"
+            f"'{images.name}' has {len(images.train)} training and {len(images.test)} test images; this experiment "
+            f"needs at least {train} and {test}: add images (the last tenth of a folder is its test set)"
         )
 
 
