@@ -6,9 +6,9 @@ import numpy as np
 
 from common.reporting.claims import Measurement, measure
 from common.reporting.records import select
-from reproductions.guo import author, spread, values
+from reproductions.guo import author, chosen, spread, values
 from reproductions.guo.chosen import scores
-from reproductions.guo.claims_rules import all_hold, share_within
+from reproductions.guo.claims_rules import all_hold, either, needed, share_within, too_short
 
 
 def formula(*metrics, function=max, text=None, **fields):
@@ -18,11 +18,11 @@ def formula(*metrics, function=max, text=None, **fields):
     """
 
     def found(records) -> Measurement | None:
-        chosen = select(records, experiment="formulas")
-        known = [r.metrics for r in chosen]
-        words = (text(known) if callable(text) else text.format(**known[0])) if text and chosen else ""
+        runs = select(records, experiment="formulas")
+        known = [r.metrics for r in runs]
+        words = (text(known) if callable(text) else text.format(**known[0])) if text and runs else ""
         return measure(
-            chosen, lambda r: function([r.metrics[m] for m in metrics]), stand_in="", exact=True,
+            runs, lambda r: function([r.metrics[m] for m in metrics]), stand_in="", exact=True,
             text=f"({words})" if words else "", **fields,
         )  # fmt: skip
 
@@ -228,5 +228,48 @@ FORMULAS = {
     "E02f": formula("e02_as_deviation"),
 }  # fmt: skip
 
-MEASURES = PUBLISHED | FORMULAS
+
+def of_kept(net, worst=False):
+    """Measure of the share of a net's pictures kept in which nearest neighbours see the digit asked for (`neighbours`).
+
+    One value a seed; worst: of the digit that came least often over all seeds. Interval: Clopper and Pearson's, over
+    the pictures of all seeds together.
+    """
+
+    def found(records, results_dir=None) -> Measurement | None:
+        runs = chosen.longest(records, net)
+        ours = next(iter(select(records, experiment="published", model="kept_pictures")), None)
+        if not runs or ours is None:
+            return None
+        if any(ours.notes.get(r.name) != r.sha256.get("scores", "") for r in runs):
+            return Measurement(reason="pictures that were not measured: published.py --model=kept_pictures --rerun")
+        seen, each = scores(ours, results_dir), []
+        for r in runs:
+            arrays, count = scores(r, results_dir), len(seen[r.name])
+            found_in = (seen[r.name], seen[f"{r.name}_one"], arrays["sample_labels"][:count])
+            each.append((arrays["grid_labels"][:count], *found_in))
+        asked, five, one, judged = map(np.concatenate, zip(*each, strict=True))
+        came = {digit: np.mean(five[asked == digit] == digit) for digit in range(10)}
+        rarest = sorted(came, key=came.get)
+        of = np.isin(asked, rarest[:1] if worst else rarest)
+        right, count = int((of & (five == asked)).sum()), int(of.sum())
+        if worst:
+            words = ", ".join(f"digit {digit}: {came[digit]:.2f}" for digit in rarest[:3]) + f"; {count} asked for"
+        else:
+            words = (f"{right} of {count}; by one neighbour {np.mean(one == asked):.2f}, by the judge "
+                     f"{np.mean(judged == asked):.2f}; of real digits {ours.metrics['real_digits']:.2f}")  # fmt: skip
+        if short := needed(runs):
+            return too_short(runs, short, words)
+        numbers = [np.mean((b == a)[np.isin(a, asked[of])]) for a, b, *_ in each]
+        return measure(
+            [*runs, ours], numbers, text=f"({words})", interval=share_within(right, count),
+            reason=chosen.lengths(runs), across={"evaluator": "nearest neighbours look at pictures that a run left"},
+        )  # fmt: skip
+
+    return found
+
+
+KEPT = either({"C24c": of_kept, "C24d": lambda net: of_kept(net, worst=True)}, chosen.CVAE, chosen.BAO)
+
+MEASURES = PUBLISHED | FORMULAS | KEPT
 NOT_RUN = {}

@@ -240,7 +240,7 @@ def raced(net, rival):
 def few_moments(a, b) -> str:
     """That a run of two has too few epochs with a distance for a race, or ""."""
     fewest = min(len(values.distances(m)) for m in (a, b))
-    return f"a run with {fewest} measured epochs of the {values.MOMENTS} needed" if fewest < values.MOMENTS else ""
+    return f"fewer than {values.MOMENTS} measured epochs in a run ({fewest})" if fewest < values.MOMENTS else ""
 
 
 def spread_ratio(name, net, without):
