@@ -27,6 +27,7 @@ from reproductions.guo import (
     claims_settings,
     convolutions,
     elbo,
+    evaluation,
     minimax,
     tables,
     values,
@@ -188,13 +189,17 @@ def test_an_edited_number_of_the_author_is_refused_until_the_code_names_it(tmp_p
     assert before["published"] != after["published"] and before["gan"] == after["gan"]  # no training is made stale
 
 
-def test_trends_of_a_rising_and_a_falling_curve():
+def test_the_author_s_curves_are_measured_by_the_function_that_measures_ours():
     t = np.arange(50.0)
-    found = author_measures.trends({"d_loss": t, "g_loss": 100 * 0.9**t})
+    curves = {"d_loss": t, "g_loss": 100 * 0.9**t}
+    found = evaluation.course(curves, {name: name for name in curves})
     assert (found["d_loss_spearman"], found["g_loss_spearman"]) == pytest.approx((1, -1))
     assert found["d_loss_first"] == 4.5 and found["d_loss_last_fifth"] == found["d_loss_last"] == 44.5
-    assert found["g_loss_log_step"] == pytest.approx(-np.log(0.9))
-    assert found["g_loss_slope"] < 0
+    assert found["g_loss_log_step"] == pytest.approx(-np.log(0.9)) and found["g_loss_slope"] < 0
+    metrics, curves = author_measures.measured("dcgan")
+    same = evaluation.course({"g": curves["curve_g_loss"]}, {"g": "g_loss"})
+    assert {name: metrics[name] for name in same} == same
+    assert metrics["g_loss_last"] == pytest.approx(author.last("dcgan", "g_loss"))  # ten epochs
 
 
 def test_the_command_writes_one_record_a_run_and_refuses_unknown_ones(tmp_path):
@@ -232,9 +237,12 @@ def test_the_author_s_own_material_contradicts_some_sentences_and_bears_out_othe
     found = told(tmp_path)
     contradicted = ("C05c", "C07a", "C08a", "C08c", "C08d", "C10a", "C11", "C25", "C27c")
     assert {c for c in contradicted if found[f"{c}_author"].verdict == "fails"} == set(contradicted)
-    held = ("C01", "C02a", "C02b", "C03a", "C03b", "C05a", "C08b", "C09", "C15a", "C15b", "C16", "C22a", "C22b",
+    held = ("C01", "C02a", "C02b", "C03a", "C03b", "C05a", "C08b", "C15b", "C16", "C22a", "C22b",
             "C28b", "C33a", "C34a")  # fmt: skip
     assert {c for c in held if found[f"{c}_author"].verdict == "holds"} == set(held)
+    for claim, ends in (("C09", (1.75, 2.07)), ("C15a", (-0.637, 0.128))):  # 100 pictures; ten epochs with the first
+        assert found[f"{claim}_author"].verdict == "not separated"
+        assert found[f"{claim}_author"].measurement.interval == pytest.approx(ends, abs=5e-3)
     for claim in ("C23a", "C28a"):  # the edge variances of two stretched grids have no order
         assert found[f"{claim}_author"].verdict == "undecided" and "stretched" in found[f"{claim}_author"].reason
     assert found["C28a_author"].reason.startswith("measured 0.0545 (0.072 against 0.018)")
@@ -360,6 +368,8 @@ def test_short_trainings_of_convolutional_nets_decide_only_what_the_readme_lists
     for record in records:
         worst = {"classes": 2, "test_kl_nats": 1e-3, "active_units": 0}
         record.metrics.update({name: value for name, value in worst.items() if name in record.metrics})
+        if record.settings["model"] == "dcgan":  # a race that the measured epochs decide
+            record.metrics.update({"frechet_after_1": 40.0, "frechet_after_2": 40.0})
     whole = decided(records)
     assert whole == set(claims_runs.MEASURES)
     dense = decided([r for r in records if chosen.run_of(r) not in chosen.ENOUGH])
@@ -385,26 +395,40 @@ def test_faces_are_counted_in_updates_for_a_small_set_has_short_epochs(tmp_path)
     assert "70 updates, the author's 216" in chosen.steps_an_epoch([small])
 
 
-def test_speed_is_compared_over_the_epochs_that_both_have(tmp_path):
-    """Against its own best at 200 the GAN is slow; over the epochs that both have it is near its best first."""
-    d = {"frechet_after_1": 100.0, "frechet_after_2": 60, "frechet_after_3": 44, "frechet_after_8": 40}
-    g = {"frechet_after_1": 90.0, "frechet_after_2": 54, "frechet_after_8": 50, "frechet_after_200": 5}
-    assert values.race(d, g) == (8, 2, 8) and not values.faster(d, g)
-    assert values.race(d, d) == (3, 3, 8) and not values.faster(d, d)
-    assert values.race_shown(d, g) == "8 against 2 epochs, of the first 8"
-    assert values.race(d, dict.fromkeys(d, np.nan))[1] == np.inf
-    assert values.common_epochs(d, g) == [1, 2, 8] and values.common_epochs(d, {"frechet": 3.0}) == []
-    nets = [write(tmp_path, "gan", *net, seed, epochs=100) for seed in (1, 2, 3)
+def test_speed_is_known_up_to_the_epochs_at_which_it_was_measured(tmp_path):
+    """Each run against its own best; its first epoch within 10 % lies behind the last measured one before it."""
+    along = lambda **known: {f"frechet_after_{name[1:]}": value for name, value in known.items()}  # noqa: E731
+    d = along(e1=100.0, e2=60, e3=44, e8=40)  # 44 is within 10 % of 40
+    g = along(e1=90.0, e2=54, e8=50, e100=9, e200=9.5)
+    late = along(e1=90.0, e2=80, e7=70, e100=9)
+    assert values.near_best(d) == (2, 3) and values.near_best(g) == (8, 100) and values.near_best(late) == (7, 100)
+    assert values.faster(d, g) is True and values.faster(g, d) is False
+    assert values.faster(g, late) is None and values.faster(late, g) is None  # 9-100 and 8-100 overlap
+    assert values.faster(d, d) is False  # 3-3: the same epoch is not fewer
+    assert values.race_shown(d, late) == "3-3 against 8-100 epochs"
+    assert values.near_best(dict.fromkeys(d, np.nan)) == (8, np.inf)
+    nets = [write(tmp_path, "gan", *net, seed, epochs=100) for seed in (1, 2, 3, 4)
             for net in (("dcgan", "as_described"), ("gan", "radford_settings"))]  # fmt: skip
-    for record in nets:
-        record.metrics.update(d if record.settings["model"] == "gan" else g)
-    assert measured("C42_described", nets).values == (1,) and measured("C42", nets) is None
-    for name in [name for name in nets[0].metrics if name.startswith("frechet_after_")]:
-        del nets[0].metrics[name]  # as of an exported training that brought back its last state alone
-    assert (
-        measured("C42_described", nets).reason.split("; ")[0]
-        == "no common epochs at which both distances were measured"
+    ours, theirs = nets[::2], nets[1::2]
+
+    def raced(*pairs):
+        for record, known in zip([*ours, *theirs], [*(p[0] for p in pairs), *(p[1] for p in pairs)], strict=True):
+            for name in [name for name in record.metrics if name.startswith("frechet_after_")]:
+                del record.metrics[name]
+            record.metrics.update(known)
+        return measured("C42_described", nets)
+
+    assert raced(*4 * [(d, g)]).values == (1,) and measured("C42", nets) is None
+    assert raced(*4 * [(g, d)]).values == (0,)
+    overlap = raced((late, g), (late, g), (d, g), (d, g))
+    assert not overlap.values and overlap.reason.startswith(
+        "measured 2 of 4 seeds, 2 not told apart: 8-100 against 9-100 epochs; "
     )
+    one_state = along(e100=9.0)  # an exported training brings back its last state alone
+    without = raced((one_state, g), *3 * [(d, g)])  # does not make the other three undecided
+    assert without.values == (1,) and without.runs == 3
+    assert "left out, fewer than 4 measured epochs in a run (1): seed 1" in without.reason
+    assert "left out, fewer than 4 measured" in raced(*4 * [(one_state, g)]).reason
 
 
 def test_printed_settings_are_quoted_beside_those_of_the_runs(tmp_path):
@@ -465,10 +489,13 @@ def test_two_judges_in_one_comparison_are_named(tmp_path):
     nets[1].metrics["frechet_test_halves"] *= 1.01
     assert "2 judges (Fréchet distance of the test set's halves 0.5 and 0.505)" in measured("C16a", nets).reason
     words = {chosen.VAE: "VAE", chosen.GAN: "GAN"}
+    for record, right in zip(nets, (0.9931, 0.9929), strict=True):
+        record.metrics["judge_accuracy"] = right
     assert tables.judges(nets, words) == [
-        "Several judges; the halves of the test set are apart by 0.5: VAE; 0.505: GAN."
+        "The judge is right on .9929 and .9931 of the test digits.",
+        "Several judges; the halves of the test set are apart by 0.5: VAE; 0.505: GAN.",
     ]
-    assert tables.judges(nets[:1], words) == []
+    assert tables.judges(nets[:1], words) == ["The judge is right on .9931 of the test digits."]
 
 
 def test_other_data_do_not_count(tmp_path):
@@ -519,7 +546,17 @@ def test_spread_over_seeds_needs_three_of_each(tmp_path):
         record.metrics["frechet"] = 10 + (value - 11) * 4 * 0.155
     assert verdict(CLAIMS["C29a"], measured("C29a", [*with_terms, *without]))[0] == "holds"  # below .16
     without[0].settings["options"]["epochs"] = 49
-    assert "measured 0.155 (0.62 over 4) after cvae_gan" in measured("C29a", [*with_terms, *without]).reason
+    assert "the two have no length in common" in measured("C29a", [*with_terms, *without[:1]]).reason
+    shorter = [of_length(r, 12) for r in [*with_terms, *without]]
+    assert "measured 0.155 (0.62 over 4) after cvae_gan 12 of 200 epochs; decided" in measured("C29a", shorter).reason
+    longer = [write(tmp_path, "cvae_gan", "cvae_gan", "as_described_50", seed, epochs=50) for seed in (1, 2, 3)]
+    both = [*shorter[:3], *longer, *(of_length(r, 50) for r in without)]
+    for record, value in zip(longer, (10, 11, 12), strict=True):
+        record.metrics["frechet"] = value
+    assert measured("C29a", both).values == pytest.approx((0.25,))  # the longer training, where both have it
+    few = measured("C29a", [*shorter[:1], *longer, *shorter[3:]]).reason  # both shortfalls are named
+    assert "at least 3 seeds of each; there are 1 and 3; decided from 50 epochs of cvae_gan on" in few
+    assert "the longest that both have: cvae_gan 12 of 200 epochs" in few
 
 
 def test_place_between_vae_and_real_digits():

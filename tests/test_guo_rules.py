@@ -1,6 +1,7 @@
 """Guo's room: what a claim counts and compares, and what of it the page says, on cases with a known answer."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from scipy import stats
 from common import data
 from common.evaluation import texture
 from common.evaluation.samples import nearest_squared_distance
+from common.reporting.records import Record, save_scores
 from common.reporting.verdicts import verdict
-from reproductions.guo import chosen, claims, claims_runs, values
+from reproductions.guo import chosen, claims, claims_rules, claims_runs, neighbours, values
 
 
 def drawing(*digits, precision=0.7, off=0.0):
@@ -49,6 +51,10 @@ def test_real_digits_are_those_of_mnist():
         others = np.delete(x, few, axis=0)
         distance = np.sqrt(nearest_squared_distance(x[few], others))
         assert distance.mean() == pytest.approx(found["nearest_test"][digit], abs=3.5 * distance.std() / np.sqrt(60))
+        assert distance.std() == pytest.approx(values.of_each_digit("nearest_test_sd")[digit], rel=0.5)
+        assert edges[of].std() == pytest.approx(values.of_each_digit("edge_variance_sd")[digit], rel=1e-4)
+        scatter = np.std([texture.border_mean(each[None]) for each in x[of]])
+        assert scatter == pytest.approx(values.of_each_digit("border_mean_sd")[digit], rel=1e-3)
 
 
 def test_digits_of_other_sets_are_not_compared_with_mnist_s(tmp_path):
@@ -125,8 +131,10 @@ def test_steadiness_is_compared_over_the_epochs_that_both_have():
     """Over its own 200 epochs a loss that settles looks steadier than over the first 40."""
     settling = {"curve_g_loss": np.exp(np.cumsum(np.r_[np.full(40, 0.1), np.full(160, 0.001)]))}
     even = {"curve_g_loss": np.exp(0.05 * np.arange(40.0))}
-    assert values.common_log_steps(even, settling) == pytest.approx((0.05, 0.1, 40), abs=1e-9)
+    for steps, each in zip(values.common_log_steps(even, settling), (0.05, 0.1), strict=True):
+        assert steps == pytest.approx(np.full(39, each), abs=1e-9)
     assert values.steadier(even, settling) == pytest.approx(-0.05)
+    assert values.steadier_shown(even, settling) == "0.05 against 0.1, both over the first 40 epochs"
 
 
 def test_variety_over_right_digits_leaves_wrong_ones_out():
@@ -147,6 +155,31 @@ def test_variety_over_right_digits_leaves_wrong_ones_out():
     groups = rng.uniform(size=(2, 3, 4, 4))
     by_hand = np.mean([np.var(group, axis=0, ddof=1).mean() for group in groups])
     assert values.within_digits(groups.reshape(6, 4, 4), asked) == pytest.approx(by_hand)
+
+
+def test_nearest_neighbours_name_the_pictures_that_a_run_kept(tmp_path):
+    """C24c and C24d: of 96 pictures all but the threes come back as what was asked; then the pictures are others."""
+    run = write(tmp_path, "cvae_gan", "cvae_gan", "as_code", 1, epochs=50)
+    pictures, asked = neighbours.kept(run, tmp_path)
+    known = np.repeat(pictures, 2, axis=0)  # two copies of each: one neighbour and three agree
+    digits = np.repeat(np.where(asked == 3, 5, asked), 2)
+    assert (neighbours.named(pictures, known, digits, 1) == np.where(asked == 3, 5, asked)).all()
+    images = SimpleNamespace(name="mnist", test=np.repeat(known, 3, axis=0), test_labels=np.repeat(digits, 3))
+    metrics, arrays, notes = neighbours.of_all(tmp_path, "cpu", images)
+    assert metrics["real_digits"] == 1  # its copies are among the others
+    assert metrics[run.name] == np.mean(asked != 3) and set(arrays) == {run.name, f"{run.name}_one"}
+    path = "scores/guo/published/cpu-kept_pictures.npz"
+    digest = save_scores(tmp_path / path, **arrays)
+    ours = Record(text="guo", experiment="published", name="cpu-kept_pictures", metrics=metrics, notes=notes,
+                  settings={"model": "kept_pictures", "scale": "cpu"}, data=run.data, files={"scores": path},
+                  sha256={"scores": digest})  # fmt: skip
+    every, worst = (measured(claim, [run, ours], tmp_path) for claim in ("C24c", "C24d"))
+    assert every.values == (metrics[run.name],) and every.interval == claims_rules.share_within(sum(asked != 3), 96)
+    assert worst.values == (0,) and worst.text.startswith("(digit 3: 0.00, digit ")
+    assert "50 of 200 epochs" in every.reason and measured("C24c_described", [run, ours], tmp_path) is None
+    assert not measured("C24c", [of_length(run, 12), ours], tmp_path).values
+    other = replace(run, sha256={"scores": "0" * 64})
+    assert "published.py --model=kept_pictures --rerun" in measured("C24c", [other, ours], tmp_path).reason
 
 
 def test_what_claims_csv_says_of_a_row_stands_in_its_reason(tmp_path):

@@ -7,32 +7,11 @@ and is not given.
 import math
 
 import numpy as np
-from scipy import stats
 
 from common.evaluation.diversity import SEEN
-from reproductions.guo import author
+from reproductions.guo import author, evaluation
 
 BATCH = 128  # of the CVAE-GAN and of the faces
-
-
-def trends(curves: dict[str, np.ndarray]) -> dict[str, float]:
-    """Ends and trends of curves of epoch means: `_first`, `_last_fifth`, `_last` (ten epochs), `_spearman` against the
-    epoch; of g_loss the `_slope` an epoch, and `_log_step`, the mean |log g_{t+1} - log g_t|.
-    """
-    found = {}
-    for name, curve in curves.items():
-        epochs = np.arange(len(curve))
-        fifth = max(1, len(curve) // 5)
-        found |= {
-            f"{name}_first": curve[:fifth].mean(),
-            f"{name}_last_fifth": curve[-fifth:].mean(),
-            f"{name}_last": curve[-10:].mean(),
-            f"{name}_spearman": stats.spearmanr(epochs, curve).statistic,
-        }
-        if name == "g_loss":
-            found["g_loss_slope"] = np.polyfit(epochs, curve, 1)[0]
-            found["g_loss_log_step"] = np.abs(np.diff(np.log(curve))).mean()
-    return found
 
 
 def grid_metrics(run: str) -> dict[str, float]:
@@ -92,7 +71,7 @@ def measured(run: str) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """(metrics, curves by epoch) of one of the author's runs."""
     losses = [loss for loss in author.lines(run) if loss not in ("epoch", "step")]
     curves = {loss: author.by_epoch(run, loss) for loss in losses}
-    metrics = trends(curves)
+    metrics = evaluation.course(curves, {loss: loss for loss in curves})  # as ours
     if run != "faces":
         metrics |= grid_metrics(run)
     extra = {"vae": of_vae, "cvae_gan": of_cvae_gan, "faces": of_faces}.get(run)

@@ -90,6 +90,13 @@ def per_seed(records, nets) -> list[tuple[Record, ...]]:
     return [tuple(each[seed] for each in found) for seed in sorted(set.intersection(*map(set, found)))]
 
 
+def of_one_length(records, nets) -> list[list[Record]]:
+    """For each net its records at the longest length that all of them have; [] each without a common one."""
+    found = [trainings(records, net) for net in nets]
+    common = set.intersection(*({epochs(r) for r in each} for each in found))
+    return [[r for r in each if common and epochs(r) == max(common)] for each in found]
+
+
 def as_at_paper_scale(record) -> bool:
     """Whether a record of cpu scale has the settings of paper scale: the dense GAN and the VAE are trained whole."""
     return record.scale == "cpu" and run_of(record) in ("gan", "vae")

@@ -59,10 +59,16 @@ def shows(seen, group) -> bool:
     return seen is not None and started and bool(seen(*(r.metrics for r in group)))
 
 
-def too_short(records, short, found: str) -> Measurement:
+def too_short(records, short, found: str, more="") -> Measurement:
     """ "undecided", with what was found all the same."""
+    reason = f"measured {found} after {chosen.lengths(records)}; {shortfall(short)}"
+    return Measurement(reason=f"{reason}; {more}" if more else reason)
+
+
+def shortfall(short) -> str:
+    """ "decided from 50 epochs of cvae_gan on", of what is `needed`."""
     needs = " and ".join(f"{' '.join(chosen.counted(run, count))} of {run}" for run, count in sorted(short.items()))
-    return Measurement(reason=f"measured {found} after {chosen.lengths(records)}; decided from {needs} on")
+    return f"decided from {needs} on"
 
 
 def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, arrays=False, **fields):
@@ -107,37 +113,51 @@ def gap(name, first, second, digits=3, **fields):
     return rule(values.difference(name), first, second, text=text, **fields)
 
 
-def counted(test, *nets, text="K {0[classes]:.0f}, H {0[label_entropy_nats]:.2f}", seen=None):
+def counted(test, *nets, text="K {0[classes]:.0f}, H {0[label_entropy_nats]:.2f}", seen=None, lacks=None):
     """Share of seeds at which test(metrics, ...) holds; below SEEDS seeds "undecided", but the numbers are shown.
 
-    A seed whose runs are too short counts if it `shows` what is `seen`, else it is open. The share is given where the
-    open seeds cannot move it across SHARE: the smallest possible one above it, the largest one below; its interval is
-    that of the smallest and of the largest together.
+    A seed whose runs are too short counts if it `shows` what is `seen`, else it is open; so is one of which the test
+    gives None. The share is given where the open seeds cannot move it across SHARE: the smallest possible one above it,
+    the largest one below; its interval is that of the smallest and of the largest together. lacks(metrics, ...): what a
+    seed lacks to be tested at all, or ""; it is left out, and the reason says so.
     """
 
     def found(records) -> Measurement | None:
-        groups = chosen.per_seed(records, nets)
+        groups, left = with_all(chosen.per_seed(records, nets), lacks)
         if not groups:
-            return None
+            return Measurement(reason=left) if left else None
         metrics = [[r.metrics for r in group] for group in groups]
-        is_open = [bool(needed(group)) and not shows(seen, group) for group in groups]
-        held = [not unknown and bool(test(*each)) for unknown, each in zip(is_open, metrics, strict=True)]
-        count = f"{sum(held)} of {len(held)} seeds" + (f", {sum(is_open)} too short to tell" if any(is_open) else "")
+        short = [bool(needed(group)) and not shows(seen, group) for group in groups]
+        told = [None if unknown else test(*each) for unknown, each in zip(short, metrics, strict=True)]
+        is_open, held = [answer is None for answer in told], list(map(bool, told))
+        count = f"{sum(held)} of {len(held)} seeds" + (f", {sum(short)} too short to tell" if any(short) else "")
+        apart = sum(is_open) - sum(short)
+        count += f", {apart} not told apart" if apart else ""
         shown = "; ".join(map(seed_shown, groups, (values.words(text, each) for each in metrics)))
         used = [r for group in groups for r in group]
         if len(groups) < SEEDS:
-            return Measurement(reason=f"counted over seeds, at least {SEEDS}; so far {count}: {shown}")
+            so_far = f"counted over seeds, at least {SEEDS}; so far {count}: {shown}"
+            return Measurement(reason="; ".join(part for part in (so_far, left) if part))
         low, high = np.mean(held), np.mean(np.add(held, is_open))
         if low < SHARE <= high:
-            return too_short(used, needed(used), f"{count} ({shown})")
+            if needed(used):
+                return too_short(used, needed(used), f"{count} ({shown})", left)
+            return Measurement(reason="; ".join(part for part in (f"measured {count}: {shown}", left) if part))
         share, seeds = low if low >= SHARE else high, len(held)
         bound = "" if low == high else "at least " if share == low else "at most "
         ends = share_within(sum(held), seeds)[0], share_within(sum(held) + sum(is_open), seeds)[1]
         words = f"({bound}{share:.2f}: {count}: {shown})" if bound else f"({count}: {shown})"
-        why = f"interval of a share of {seeds} seeds, by Clopper and Pearson"
+        why = f"interval of a share of {seeds} seeds, by Clopper and Pearson" + (f"; {left}" if left else "")
         return made_of(used, [share], words, reason=why, interval=ends, counted=seeds)
 
     return found
+
+
+def with_all(groups, lacks) -> tuple[list, str]:
+    """(the seeds that lack nothing, which were left out and why); see `counted`."""
+    wanting = {group[0].seed: lacks(*(r.metrics for r in group)) for group in groups} if lacks else {}
+    left = [f"left out, {what}: seed {seed}" for seed, what in wanting.items() if what]
+    return [group for group in groups if not wanting.get(group[0].seed)], "; ".join(left)
 
 
 def seed_shown(group, words) -> str:
@@ -213,33 +233,37 @@ def on_mnist(measured):
 
 
 def raced(net, rival):
-    """Share of seeds at which the first net is the faster one; "undecided" where two share no epoch with a distance."""
-    measured = counted(values.faster, net, rival, text=values.race_shown)
+    """Share of seeds at which the first net is the faster one (`values.faster`); others where that is not known."""
+    return counted(values.faster, net, rival, text=values.race_shown, lacks=few_moments)
 
-    def found(records) -> Measurement | None:
-        pairs = chosen.per_seed(records, (net, rival))
-        if not all(values.common_epochs(a.metrics, b.metrics) for a, b in pairs):
-            return Measurement(reason="no common epochs at which both distances were measured")
-        return measured(records)
 
-    return found
+def few_moments(a, b) -> str:
+    """That a run of two has too few epochs with a distance for a race, or ""."""
+    fewest = min(len(values.distances(m)) for m in (a, b))
+    return f"fewer than {values.MOMENTS} measured epochs in a run ({fewest})" if fewest < values.MOMENTS else ""
 
 
 def spread_ratio(name, net, without):
-    """Spread over seeds of a metric, net over without, with the 95 % interval of two normal samples; SEEDS of each."""
+    """Spread over seeds of a metric, net over without, with the 95 % interval of two normal samples; SEEDS of each.
+
+    Both at the longest length that both have. Without a number the reason names all that is short: seeds and epochs.
+    """
 
     def found(records) -> Measurement | None:
-        runs = [chosen.of_net(records, each) for each in (net, without)]
+        runs = chosen.of_one_length(records, (net, without))
         if not all(runs):
-            return None
-        if min(map(len, runs)) < SEEDS:
-            counts = " and ".join(str(len(each)) for each in runs)
-            return Measurement(reason=f"a spread needs at least {SEEDS} seeds of each; there are {counts}")
+            both = all(chosen.trainings(records, each) for each in (net, without))
+            return Measurement(reason="the two have no length in common") if both else None
+        used = [*runs[0], *runs[1]]
+        short, (first, second) = needed(used), map(len, runs)
+        if min(first, second) < SEEDS:
+            why = f"a spread needs at least {SEEDS} seeds of each; there are {first} and {second}"
+            length = f"; {shortfall(short)}; the longest that both have: {chosen.lengths(used)}" if short else ""
+            return Measurement(reason=why + length)
         first, second = (np.std([r.metrics[name] for r in each], ddof=1) for each in runs)
-        free, used = [len(each) - 1 for each in runs], [*runs[0], *runs[1]]
-        ratio, text = first / second, f"({first:.3g} over {second:.3g})"
-        if needed(used):
-            return too_short(used, needed(used), f"{ratio:.3g} {text}")
+        free, ratio, text = [len(each) - 1 for each in runs], first / second, f"({first:.3g} over {second:.3g})"
+        if short:
+            return too_short(used, short, f"{ratio:.3g} {text}")
         ends = ratio / np.sqrt(stats.f.ppf(0.975, *free)), ratio * np.sqrt(stats.f.ppf(0.975, *free[::-1]))
         return made_of(used, [ratio], text, interval=(float(ends[0]), float(ends[1])))
 

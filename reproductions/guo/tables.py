@@ -20,16 +20,15 @@ from reproductions.guo.chosen import (
     LONGER,
     RADFORD,
     VAE,
-    VAE_TEXT,
     best,
     epochs,
-    furthest,
     longer,
     of_net,
     scores,
     steps_an_epoch,
     variant,
 )
+from reproductions.guo.tables_rows import HEAD, NAMES, accuracy, judges, row, table
 
 SAMPLES = {  # column: (metric of a record, statistic of the author's grids or None)
     "Fréchet": ("frechet", None),
@@ -43,11 +42,6 @@ SAMPLES = {  # column: (metric of a record, statistic of the author's grids or N
     "nearest real": ("nearest_test", "nearest_real"),
     "nearest other": ("nearest_within", "nearest_within"),
 }
-NAMES = {
-    GAN: "GAN", variant(GAN, "latent_2"): "GAN, 2 latents", DCGAN: "DCGAN, as in the code",
-    RADFORD: "DCGAN, as described", VAE: "VAE", VAE_TEXT: "VAE, lr 1e-4", variant(VAE, "latent_32"): "VAE, 32 latents",
-    CVAE: "CVAE-GAN, as in the code", BAO: "CVAE-GAN, as described",
-}  # fmt: skip
 
 
 def make(records, results_dir: str | Path) -> None:
@@ -67,39 +61,11 @@ def make(records, results_dir: str | Path) -> None:
         "author_ranges": tables_logs.by_range(records, results_dir),
         "author_trends": tables_logs.trends(records, results_dir),
     }
-    for name, table in made.items():
-        if table is not None and table.rows:
-            table.write(folder / name)
+    for name, found in made.items():
+        if found is not None and found.rows:
+            found.write(folder / name)
     figures.draw(records, results_dir)
     pictures.draw(records, results_dir)
-
-
-def row(records, net, metrics, name=None, of=furthest) -> list | None:
-    """[name, seeds, epochs, metrics ...] of a net at its largest scale, or None without records. of: as in `best`."""
-    runs = best(records, net, of)
-    if not runs:
-        return None
-    scale = f"{epochs(runs[0])} ({runs[0].scale})"
-    return [name or NAMES[net], len(runs), scale, *(over_seeds(runs, metric) for metric in metrics)]
-
-
-def table(title, columns, rows, *notes) -> Table | None:
-    """A table of the rows that are not None; None without any."""
-    rows = [each for each in rows if each is not None]
-    return Table(title, columns, rows, list(notes)) if rows else None
-
-
-HEAD = ["net", "seeds", "epochs (scale)"]
-
-
-def judges(records, words, of=furthest) -> list[str]:
-    """A note where the rows {net: words} rest on several judges: the yardstick of each, and its rows."""
-    rows = {}
-    for net, name in words.items():
-        for halves in {r.metrics.get("frechet_test_halves") for r in best(records, net, of)} - {None}:
-            rows.setdefault(halves, []).append(name)
-    shown = "; ".join(f"{halves:.3g}: {' / '.join(names)}" for halves, names in sorted(rows.items()))
-    return [f"Several judges; the halves of the test set are apart by {shown}."] if len(rows) > 1 else []
 
 
 def samples(records) -> Table | None:
@@ -159,6 +125,7 @@ def collapse(records) -> Table | None:
         "A digit counts from 1 % of the samples on; of a grid of some hundred images that is one image. Trained on the "
         "saturating loss (gan/as_described, dcgan/saturating) the generators never drew a digit: precision 0, see "
         "*Saturating against non-saturating loss*.",
+        *judges(records, {net: "/".join(net.split("/")[1:]) for net in nets}, of_net),
     )  # fmt: skip
 
 
@@ -249,6 +216,7 @@ def cvae_gan_ablation(records, results_dir) -> Table | None:
         "by z count a picture of another digit than the one asked for as variety: real digits, whatever is asked for, "
         f"would have {whatever_is_asked():.2f}, and more than that is noise. In right digits: over those of a hundred "
         "pictures kept in which the judge sees the digit asked for (how many of them).",
+        *judges(records, cvae_gan_rows(), of_net),
     )  # fmt: skip
 
 
@@ -272,6 +240,7 @@ def saturating(records) -> Table | None:
         [row(records, net, metrics, words, of_net) for net, words in nets.items()],
         "The report prints the saturating loss; its code minimises the other. g_loss is the loss that is minimised, so "
         "its values compare within a kind only. One draw's gradients differ by the factor D / (1 - D).",
+        *judges(records, nets, of_net),
     )  # fmt: skip
 
 
@@ -290,6 +259,7 @@ def vae_sweep(records) -> Table | None:
         [row(records, variant(VAE, name), metrics, text) for name, text in words.items()],
         "One change each from the first row. Losses in nats an image; of squared error they are another likelihood's. "
         f"Edge variance of real digits {over_seeds(best(records, VAE), 'edge_variance_test')}.",
+        *judges(records, {variant(VAE, name): text for name, text in words.items()}),
     )  # fmt: skip
 
 
@@ -309,7 +279,8 @@ def faces(records) -> Table | None:
         *notes,
         steps_an_epoch(records),
         f"Fréchet distance between real faces, training against held-out: {halves}. Edge ratio and pairwise ratio: "
-        "generated over real. Features of a network trained here to tell by how much a face is turned.",
+        "generated over real. Features of a network trained here to tell by how much a face is turned, and right on "
+        f"{accuracy(records, [variant(FACES, name) for name in words], 'feature_accuracy')} of the held-out faces.",
     )  # fmt: skip
 
 
@@ -343,4 +314,5 @@ def requested_digits(records) -> Table | None:
     return table(
         "The requested digit, as shares", [*HEAD, "all", *map(str, range(10))], rows,
         "Ours by the judge, 10,000 samples; the author's by nearest neighbours, with the number asked for.",
+        *judges(records, {net: NAMES[net] for net in (CVAE, BAO)}),
     )  # fmt: skip

@@ -46,17 +46,24 @@ def settling(loss):
 
 
 @lru_cache
-def real_digits() -> dict[str, np.ndarray]:
-    """{metric: float64 [10]} of MNIST's test digits, class by class."""
+def of_each_digit(name: str) -> np.ndarray:
+    """A statistic of MNIST's test digits, class by class, float64 [10]; name_sd: its scatter over the pictures."""
     with open(REAL, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {name: np.array([float(row[name]) for row in rows]) for name in QUALITY if name in rows[0]}
+        return np.array([float(row[name]) for row in csv.DictReader(file)])
+
+
+def real_digits() -> dict[str, np.ndarray]:
+    """{metric: float64 [10]} of MNIST's test digits, those of QUALITY that compare a picture with nothing learned."""
+    return {name: of_each_digit(name) for name in QUALITY if name != "precision"}
 
 
 def of_real(name, m) -> float:
-    """A metric of QUALITY of real digits in the mix of digits that the run draws: ones have fewer edges than eights."""
+    """A metric of QUALITY of real digits in the mix of digits that the run draws: ones have fewer edges than eights.
+
+    Shares that are arrays, of a grid drawn again many times (`spread`), give an array.
+    """
     shares = np.array([m[f"share_{digit}"] for digit in range(10)])
-    return float(shares @ real_digits()[name] / shares.sum())
+    return real_digits()[name] @ shares / shares.sum(axis=0)
 
 
 def parts(a, b) -> dict[str, bool]:
@@ -88,25 +95,34 @@ def parts_shown(a, b) -> str:
     return ", ".join(shown)
 
 
-def common_log_steps(a, b) -> tuple[float, float, int]:
-    """(mean |log g_{t+1} - log g_t| of the first, of the second, epochs): both over the epochs that both have.
+def common_log_steps(a, b) -> tuple[np.ndarray, np.ndarray]:
+    """|log g_{t+1} - log g_t| of the first, of the second, both over the epochs that both have.
 
     A loss moves most at the start, so that a longer training has the smaller mean.
     """
     common = min(len(m["curve_g_loss"]) for m in (a, b))
-    steps = (np.abs(np.diff(np.log(m["curve_g_loss"][:common].astype(float)))).mean() for m in (a, b))
-    return (*map(float, steps), common)
+    first, second = (np.abs(np.diff(np.log(m["curve_g_loss"][:common].astype(float)))) for m in (a, b))
+    return first, second
 
 
 def steadier(a, b) -> float:
-    """Difference of the `common_log_steps`, first minus second."""
-    first, second, _ = common_log_steps(a, b)
-    return first - second
+    """Difference of the means of the `common_log_steps`, first minus second."""
+    first, second = common_log_steps(a, b)
+    return float(first.mean() - second.mean())
 
 
 def steadier_shown(a, b) -> str:
-    """The two numbers, and over how many epochs."""
-    return "{:.3g} against {:.3g}, both over the first {} epochs".format(*common_log_steps(a, b))
+    """The two means, and over how many epochs."""
+    first, second = common_log_steps(a, b)
+    return f"{first.mean():.3g} against {second.mean():.3g}, both over the first {len(first) + 1} epochs"
+
+
+def beside_entropy(a, b) -> str:
+    """Two readings of variety: the distance to the nearest other sample, and whether the entropy says the same."""
+    signs = {np.sign(a[name] - b[name]) for name in ("nearest_within", "label_entropy_nats")}
+    verdict = "the same order" if len(signs) == 1 else "the opposite order"
+    return (f"{a['nearest_within']:.2f} against {b['nearest_within']:.2f}; {verdict} by class entropy, "
+            f"{a['label_entropy_nats']:.2f} against {b['label_entropy_nats']:.2f}")  # fmt: skip
 
 
 def shares_shown(m) -> str:
@@ -202,29 +218,32 @@ def distances(m) -> dict[int, float]:
     return {int(name[14:]): m[name] for name in m if re.fullmatch(r"frechet_after_\d+", name)}
 
 
-def common_epochs(a, b) -> list[int]:
-    """The epochs after which the Fréchet distance of both is known."""
-    return sorted(set(distances(a)) & set(distances(b)))
+MOMENTS = 4  # distances that a run must have for a race; fewer say too little of when it was near its best
 
 
-def race(a, b) -> tuple[float, float, int]:
-    """(epoch of the first, of the second, last common one) at which the Fréchet distance is within 10 % of its best.
+def near_best(m) -> tuple[float, float]:
+    """(after, by): the epochs between which the Fréchet distance comes within 10 % of the run's own best.
 
-    Runs of unequal length and unequal moments: both are cut to `common_epochs`; there must be one.
+    By `by` it was measured there first, `after` is the last measured epoch before (0: none), so that the first epoch is
+    one of after + 1 to by, if the distance does not dip between two measured epochs. Infinity: no distance is a number.
     """
-    found, common = [distances(m) for m in (a, b)], common_epochs(a, b)
-    best = [min(each[epoch] for epoch in common) for each in found]
-    near = ([e for e in common if each[e] <= 1.1 * least] for each, least in zip(found, best, strict=True))
-    first, second = ((epochs or [math.inf])[0] for epochs in near)  # infinity: the distances are no numbers
-    return first, second, common[-1]
+    known = distances(m)
+    least = min(filter(math.isfinite, known.values()), default=math.nan)
+    near = [epoch for epoch in sorted(known) if known[epoch] <= 1.1 * least]
+    by = near[0] if near else math.inf
+    return max((epoch for epoch in known if epoch < by), default=0), by
 
 
-def faster(a, b) -> bool:
-    """Whether the first run is near its best in fewer epochs."""
-    first, second, _ = race(a, b)
-    return first < second
+def faster(a, b) -> bool | None:
+    """Whether the first run comes near its best in fewer epochs; None where the two stretches overlap."""
+    (after, by), (after_b, by_b) = near_best(a), near_best(b)
+    if by <= after_b:
+        return True
+    return False if by_b <= after + 1 else None
 
 
 def race_shown(a, b) -> str:
-    """The two epochs, and how far both runs are looked at."""
-    return "{} against {} epochs, of the first {}".format(*race(a, b))
+    """The two stretches."""
+    return "{0[0]}-{0[1]} against {1[0]}-{1[1]} epochs".format(
+        *((after + 1, by) for after, by in map(near_best, (a, b)))
+    )
