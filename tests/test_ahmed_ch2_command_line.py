@@ -5,6 +5,7 @@ Real processes; they train a few steps on embedded digits.
 
 import numpy as np
 import pytest
+from PIL import Image
 from scripts import called
 
 from common.reporting.records import load_all, load_scores, select
@@ -90,6 +91,7 @@ OTHERS = {  # of other scripts
         "--variant=tuned_16000",
         "--layers=0,1",
     ): "--variant=tuned_16000 is of pixelvae for --layers=0",
+    ("ahmed_ch2.layers", "--dataset=folder:{colour}"): "has images of 28x28x3; this experiment takes grey 28x28 ones",
     ("ahmed_ch2.layers", "--set=filter_size=1"): "filter_size=1: an odd number",
     ("ahmed_ch2.latents", "--set=filter_size=1"): "filter_size=1: an odd number",
     ("ahmed_ch2.labels", "--set=filter_size=1"): "filter_size=1: an odd number",
@@ -101,11 +103,15 @@ OTHERS = {  # of other scripts
 def mistaken(made, tmp_path_factory):
     """{mistake: finished process} of every row of MISTAKES."""
     folder = tmp_path_factory.mktemp("mistakes")
+    for n in range(2):
+        (folder / "colour").mkdir(exist_ok=True)
+        Image.new("RGB", (28, 28), (9, 90, 200)).save(folder / f"colour/{n}.png")
     fixed = ["--scale=smoke", "--model=gated_pixelvae", f"--work_dir={made[0].parent}/work", f"--results_dir={folder}"]
     lines = [[*fixed, *flags_of(flags)] for flags, _ in MISTAKES.values()]
     lines = [("ahmed_ch2.likelihoods", flags) for flags in lines]
     models = {"ahmed_ch2.labels": "conditional", "ahmed_ch4.ood": "pixelcnn"}
-    lines += [(script, ["--scale=smoke", f"--model={models.get(script, 'pixelvae')}", *fixed[2:], *flags])
+    lines += [(script, ["--scale=smoke", f"--model={models.get(script, 'pixelvae')}", *fixed[2:],
+                        *(flag.format(colour=folder / "colour") for flag in flags)])
               for script, *flags in OTHERS]  # fmt: skip
     found = dict(zip([*MISTAKES, *OTHERS], called(lines, folder), strict=True))
     assert not list(folder.rglob("smoke-*.json"))

@@ -1,5 +1,6 @@
 """Guo's room: what a claim counts and compares, and what of it the page says, on cases with a known answer."""
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,9 +13,9 @@ from scipy import stats
 from common import data
 from common.evaluation import texture
 from common.evaluation.samples import nearest_squared_distance
-from common.reporting.records import Record, save_scores
+from common.reporting.records import Record, load_all, save_scores
 from common.reporting.verdicts import verdict
-from reproductions.guo import chosen, claims, claims_rules, claims_runs, neighbours, values
+from reproductions.guo import chosen, claims, claims_rules, claims_runs, neighbours, tables, values
 
 
 def drawing(*digits, precision=0.7, off=0.0):
@@ -55,6 +56,19 @@ def test_real_digits_are_those_of_mnist():
         assert edges[of].std() == pytest.approx(values.of_each_digit("edge_variance_sd")[digit], rel=1e-4)
         scatter = np.std([texture.border_mean(each[None]) for each in x[of]])
         assert scatter == pytest.approx(values.of_each_digit("border_mean_sd")[digit], rel=1e-3)
+
+
+def test_a_folder_of_two_classes_counts_for_no_claim_on_digits(tmp_path):
+    """Nor does it stop the other tables: shares and accuracies by digit are those of ten digits."""
+    for experiment, model in (("gan", "gan"), ("vae", "vae"), ("cvae_gan", "cvae_gan")):
+        digits = write(tmp_path, experiment, model, "as_code", 1)
+        kept = {k: v for k, v in digits.metrics.items() if not re.fullmatch(r"(share|requested_accuracy)_[2-9]", k)}
+        own = replace(digits, metrics=kept, data=digits.data | {"name": "folder:pets@28", "stand_in": "own images"})
+        net = f"{experiment}/{model}/as_code"
+        assert chosen.of_net([digits], net) == [digits] and chosen.of_net([own], net) == []
+        own.save(tmp_path)
+    assert {row.verdict for row in told(tmp_path).values()} <= {"quoted", "not run"}
+    tables.make(load_all(tmp_path), tmp_path)
 
 
 def test_digits_of_other_sets_are_not_compared_with_mnist_s(tmp_path):

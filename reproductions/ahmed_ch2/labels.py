@@ -16,7 +16,6 @@ from common import experiment
 from common.errors import UserError
 from common.evaluation import nats
 from common.evaluation.judge import train_judge
-from common.models.pixels import with_centre
 from reproductions.ahmed_ch2 import models, runs, samples, sizes
 
 flags.DEFINE_enum("model", "conditional", ["conditional"], "There is one: conditional.")
@@ -72,7 +71,7 @@ def run(settings, images, work):
 
 def main():
     for seed in experiment.seeds():
-        experiment.execute(EXPERIMENT, run, with_centre(experiment.settings(EXPERIMENT, "conditional", seed)))
+        experiment.execute(EXPERIMENT, run, runs.possible(experiment.settings(EXPERIMENT, "conditional", seed)))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ from absl import flags
 from common import experiment
 from common.errors import UserError
 from common.evaluation import nats
-from common.models.pixels import with_centre
 from reproductions.ahmed_ch2 import codes, models, runs, sizes
 
 flags.DEFINE_list("model", ["pixelvae", "vae"], "pixelvae, vae.")
@@ -86,7 +85,7 @@ def main():
         for model in FLAGS.model:
             for seed in experiment.seeds():
                 experiment.execute(
-                    EXPERIMENT, run, with_centre(experiment.settings(EXPERIMENT, model, seed, latent=latent))
+                    EXPERIMENT, run, runs.possible(experiment.settings(EXPERIMENT, model, seed, latent=latent))
                 )
 
 

@@ -16,7 +16,6 @@ from common import experiment
 from common.errors import UserError
 from common.evaluation import nats
 from common.evaluation.judge import train_judge
-from common.models.pixels import with_centre
 from reproductions.ahmed_ch2 import codes, evaluation, models, runs, samples, sizes
 
 flags.DEFINE_list("model", ["pixelvae", "pixelcnn"], "pixelvae, pixelcnn.")
@@ -104,7 +103,7 @@ def main():
         for model in FLAGS.model:
             for seed in experiment.seeds():
                 experiment.execute(
-                    EXPERIMENT, run, with_centre(experiment.settings(EXPERIMENT, model, seed, layers=layers))
+                    EXPERIMENT, run, runs.possible(experiment.settings(EXPERIMENT, model, seed, layers=layers))
                 )
 
 

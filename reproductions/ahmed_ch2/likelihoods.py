@@ -15,7 +15,6 @@ from absl import flags
 from common import experiment
 from common.evaluation import nats
 from common.evaluation.judge import train_judge
-from common.models.pixels import with_centre
 from reproductions.ahmed_ch2 import evaluation, models, runs, samples, sizes
 
 flags.DEFINE_list(
@@ -130,7 +129,7 @@ def evaluator(settings, game):
 def main():
     for model in FLAGS.model:
         for seed in experiment.seeds():
-            experiment.execute(EXPERIMENT, run, with_centre(experiment.settings(EXPERIMENT, model, seed)))
+            experiment.execute(EXPERIMENT, run, runs.possible(experiment.settings(EXPERIMENT, model, seed)))
 
 
 if __name__ == "__main__":

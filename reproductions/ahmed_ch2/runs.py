@@ -5,6 +5,7 @@ import numpy as np
 from common import data, experiment
 from common.data.binary import BinaryImages, binary_images, drawn
 from common.data.images import Images
+from common.errors import UserError
 from common.evaluation import nats
 from common.models import pixels
 from common.nets.precision import in_float32, precision
@@ -38,6 +39,17 @@ NET = ("layers", "width", "filter_size", "latent", "unmasked", "encoder_convs", 
 def bits_of(images: Images, settings) -> BinaryImages:
     """The binary images that the run's `binarisation` asks for; one draw for all runs, whatever their seed."""
     return binary_images(images, settings["binarisation"], 1, FLAGS.data_dir)
+
+
+def possible(settings):
+    """The settings of a run, before it trains; raises UserError for own images or filters that its nets cannot take."""
+    if settings.dataset.startswith("folder:") and (shape := data.load(settings.dataset).shape) != (28, 28, 1):
+        height, width, channels = shape
+        raise UserError(
+            f"'{settings.dataset}' has images of {height}x{width}x{channels}; this experiment takes grey 28x28 ones: "
+            "binarized_mnist, mnist, digits or folder:PATH@28 of grey images"
+        )
+    return pixels.with_centre(settings)
 
 
 def variants(models_of_script) -> dict:

@@ -3,6 +3,7 @@
 A net is named "script/model/variant".
 """
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ FACES = "faces/dcgan/as_described"
 # epoch 50: there his DCGAN has three digits left, and his CVAE-GAN a quarter of the real digits' variety. A DCGAN of 40
 # is taken, too: his losses drift apart from about epoch 26 on. The dense GAN and the VAE are trained whole.
 ENOUGH = {"dcgan": 40, "cvae_gan": 50, "faces": 20}
+SHARE = re.compile(r"share_\d+")
+DIGITS = {f"share_{digit}" for digit in range(10)}
 STARTED = 5  # epochs below which a lack of variety may be that of a network that has not learned yet
 
 
@@ -36,9 +39,13 @@ LONGER |= {DCGAN: "as_code_40", FACES: "as_described_62"}
 
 
 def of_net(records, net: str) -> list[Record]:
-    """Records of "script/model/variant" by seed: on MNIST, else on the first data set by name."""
+    """Records of "script/model/variant" by seed: on MNIST, else on the first data set by name.
+
+    Without those of a user's own folder that has not ten classes: shares and accuracies by digit are of digits.
+    """
     experiment, model, variant = net.split("/")
     found = select(records, experiment=experiment, model=model, variant=variant)
+    found = [r for r in found if {name for name in r.metrics if SHARE.fullmatch(name)} in (set(), DIGITS)]
     return sorted(of_one_set(found), key=lambda r: r.seed)
 
 
