@@ -52,7 +52,12 @@ def rows(*models, value, weights=(), text="", **fields):
     return found
 
 
-def level(model, metric, text=""):
+def in_training(r) -> str:
+    """What training images cost at the end: above the printed level, the training has not come that far."""
+    return f"in training {r.metrics['train_nats']:.2f}" if "train_nats" in r.metrics else ""
+
+
+def level(model, metric, text=in_training):
     """Measure of a printed level, only for the row's sizes and long trainings; else its number in the reason."""
     one = with_slack(rows(model, value=lambda r: r.metrics[metric], text=text), 1, 1)  # of ours and of the printed one
     return compared(one, ROWS)
