@@ -11,6 +11,7 @@ from marks import needs_data
 
 from common import data
 from common.errors import UserError
+from common.probability.distributions import gaussian_kl
 from common.probability.objectives import discriminator_loss
 from common.training.fit import fit
 from common.training.game import Noise
@@ -172,23 +173,49 @@ def first(game, n):
     return {name: float(value) for values in logs for name, value in values.items()}
 
 
-# Over eight initialisations on MNIST: VAE 552.7 with sd 2.8, KL .015 with sd .006; Loss_G 4042 with sd 240. The bounds
-# are some four sd wide; the logged 550.620, .007 and 4462.52 lie inside. Keras's initial weights: 544, .25 and 41,000.
+# Of PyTorch's initial weights, U(-1, 1) / sqrt(fan_in), drawn 48 times by our nets, on MNIST: VAE 551.3 with sd 2.4,
+# Loss_G 3850 with sd 340, so that their means are known to .3 and 50 (of eight draws to 120, which would tell less).
+# The logged 550.620 and 4462.52 are one draw each, by PyTorch itself: 0.3 and 1.8 sd from the means. Of Keras's initial
+# weights, Glorot, eight draws: VAE 544.1 with sd .6, Loss_G 49,000 with sd 11,000.
+DRAWS = 48
 
 
-def first_losses_are_as_logged(pixels, labels, seed):
-    keras.utils.set_random_seed(seed)
-    vae = first(models_vae.VAE(pixels), 128)
-    assert 544.5 < vae["vae"] < 564
-    assert 0 < vae["kl"] < 0.1
-    cvae_gan = first(models_cvae_gan.AsCode(pixels, labels), 128)
-    assert 3.0e3 < cvae_gan["autoencoder"] < 5.1e3
-    assert cvae_gan["discriminator"] == pytest.approx(1.3814, abs=0.06)
-    assert cvae_gan["classifier"] == pytest.approx(0.6999, abs=0.02)
+def first_losses(pixels):
+    """float64 [DRAWS, 2]: the VAE's loss and the KL of a batch, which is Loss_G but for some 2 nats. Forward only."""
+    vae, cvae_gan = models_vae.VAE(pixels), models_cvae_gan.AsCode(pixels, np.zeros(len(pixels), int))
+    x = tf.constant(evaluation.floats(pixels))
+
+    @tf.function
+    def losses(eps):
+        kl = gaussian_kl(*cvae_gan.posterior(x, training=True))
+        return tf.reduce_mean(tf.add_n(vae.terms(x, eps))), tf.reduce_sum(kl)
+
+    found = []
+    for draw in range(1, DRAWS + 1):
+        keras.utils.set_random_seed(draw)
+        for net in (vae.encoder, vae.decoder, cvae_gan.encoder):
+            pytorch.initialise(net, "torch")
+        found.append(losses(tf.constant(evaluation.normal(len(x), vae.latent, draw))))
+    return np.array(found, float)
+
+
+def first_losses_are_as_logged(pixels, labels, lowest):
+    """The means: of the VAE about 550, of Loss_G from `lowest` to 4.5e3; the logged ones within 2.5 sd of them."""
+    found = first_losses(pixels)
+    vae, loss_g = found.mean(axis=0)
+    assert vae == pytest.approx(550, abs=3)
+    assert lowest < loss_g < 4.5e3
+    assert np.all(np.abs([550.620, 4462.52] - found.mean(axis=0)) < 2.5 * found.std(axis=0, ddof=1))
+    keras.utils.set_random_seed(1)
+    whole = first(models_cvae_gan.AsCode(pixels, labels), 128)
+    assert 0 < whole["autoencoder"] - 128 * whole["kl"] < 3
+    assert whole["discriminator"] == pytest.approx(1.3814, abs=0.06)
+    assert whole["classifier"] == pytest.approx(0.6999, abs=0.02)
 
 
 def test_first_losses_are_as_logged(digits):
-    first_losses_are_as_logged(*digits, seed=1)
+    """On the embedded digits Loss_G has the mean 3797 and the sd 450, so that the bound is wider."""
+    first_losses_are_as_logged(*digits, lowest=3.6e3)
 
 
 def test_first_losses_tell_pytorchs_initial_weights_from_keras(digits):
@@ -201,8 +228,7 @@ def test_first_losses_tell_pytorchs_initial_weights_from_keras(digits):
 @needs_data
 def test_first_losses_on_mnist_are_as_logged():
     images = data.load("mnist")
-    for seed in (1, 2):
-        first_losses_are_as_logged(images.train[:128], images.train_labels[:128], seed)
+    first_losses_are_as_logged(images.train[:128], images.train_labels[:128], lowest=3.8e3)
 
 
 # --- GAN --------------------------------------------------------------------------------------------------------------

@@ -220,8 +220,9 @@ def test_samples_of_digits_are_measured_beside_real_ones(records):
         if name == "dcgan-faces":
             continue
         assert {n: found[f"{n}_test"] for n in real} == pytest.approx(real)
-        assert sum(found[f"share_{c}"] for c in range(10)) == pytest.approx(1)
-        assert found["classes"] == sum(found[f"share_{c}"] >= 0.01 for c in range(10))
+        seen = records[name][1]["sample_labels"]  # as many samples as there are test images
+        shares = np.bincount(seen, minlength=10) / len(seen)
+        assert [found[f"share_{c}"] for c in range(10)] == pytest.approx(list(shares))
         assert found["judge_accuracy"] > 0.5
         assert found["nearest_test"] > 0 and 0 <= found["precision"] <= 1
         best = records[name][1]["frechet_curve"].min()
@@ -250,12 +251,12 @@ def test_vae_learns_and_keeps_its_best_epoch(records):
 def test_cvae_gan_numbers_belong_together(records):
     for name in ("cvae_gan-as_code", "cvae_gan-as_described"):
         found, arrays = records[name][0]["metrics"], records[name][1]
-        assert found["z_share"] + found["label_share"] + found["both_share"] == pytest.approx(1)
         each = [found[f"requested_accuracy_{c}"] for c in range(10)]
         assert np.mean(each) == pytest.approx(found["requested_accuracy"], abs=1e-6)
         assert arrays["walk"].shape == (10, 10, 28, 28) and arrays["labels_swapped"].shape == (10, 10, 28, 28)
         assert arrays["classes"].shape == (10, 8, 28, 28)
-        assert found["test_kl_nats"] > 0
+        seen = arrays["sample_labels"]
+        assert found["requested_accuracy"] == pytest.approx(np.mean(seen == np.arange(len(seen)) % 10))
     # One joint loss and log standard deviations in the code, four losses in the algorithm.
     assert "curve_loss_E" in records["cvae_gan-as_described"][1]
     assert "curve_loss_E" not in records["cvae_gan-as_code"][1]
@@ -267,7 +268,10 @@ def test_faces_are_measured_against_held_out_faces(records):
     assert found["parameters_discriminator"] == 2_765_568 and found["parameters_generator"] == 3_576_704
     assert found["frechet"] > found["frechet_halves"] > 0
     assert arrays["real"].shape[1:] == (64, 64, 3)
-    assert found["edge_ratio"] == pytest.approx(found["edge_variance"] / found["edge_variance_test"])
+    measured = arrays["grid_q4"][: len(arrays["real"])]  # as many as there are held-out faces; rounded to whole pixels
+    shown = evaluation.appearance(evaluation.floats(measured))
+    assert found["edge_variance"] == pytest.approx(shown["edge_variance"], rel=0.02)
+    assert found["edge_ratio"] == pytest.approx(shown["edge_variance"] / found["edge_variance_test"], rel=0.02)
 
 
 MISTAKES = {

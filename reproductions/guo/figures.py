@@ -1,4 +1,4 @@
-"""Curves: F1, F3, F5, F8 and F11 of the report with the author's own beneath ours; shares of digits, speed, and the
+"""Curves: F1, F3, F5, F8 and F11 of the report with the author's own beneath ours; shares of digits, and the
 demonstration of section 3.2. Drawn from records only.
 """
 
@@ -6,16 +6,18 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 
 from common.reporting.figures import COLOURS, plt, save_figure, style
 from common.reporting.records import select
 from reproductions.guo import author, chosen
-from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, VAE_TEXT, best, scores, variant
+from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, VAE_TEXT, best, scores
 
 BLUE, ORANGE, GREEN, PINK = COLOURS[:4]
 TINY = 5e-5  # half of the last digit that the author printed; a loss of 0.0000 is drawn there on a logarithmic axis
-BENEATH = {"alpha": 0.5, "linewidth": 1.2, "zorder": 1}  # the author's curve lies beneath, paler and thinner
+# The author's curve lies beneath ours, paler and thinner, so that ours is seen where the two meet; both on the bands.
+OURS, BENEATH = {"linewidth": 1.5, "zorder": 3}, {"linewidth": 0.9, "zorder": 2, "alpha": 0.6}
+OUR_STEPS, HIS_STEPS = OURS | {"linewidth": 0.9}, BENEATH | {"linewidth": 0.5}  # thousands of points on one page
 
 
 def draw(records, results_dir: str | Path) -> None:
@@ -28,7 +30,6 @@ def draw(records, results_dir: str | Path) -> None:
     cvae_gan_losses(records, results_dir, folder / "figure_11_cvae_gan_losses.png")
     algorithm_losses(records, results_dir, folder / "figure_11_as_described.png")
     digit_shares(records, results_dir, folder / "shares_of_digits.png")
-    distances(records, results_dir, folder / "frechet_by_epoch.png")
     demonstration(records, results_dir, folder / "section_3_2_convolutions.png")
 
 
@@ -60,10 +61,10 @@ def ours(axis, runs, results_dir, name, label, colour, line="-"):
     """Mean over seeds with the range between them, by epoch."""
     curves = stacked(runs, results_dir, name)
     at = np.arange(1, curves.shape[1] + 1)
-    axis.plot(at, curves.mean(axis=0), line, color=colour, label=label, zorder=3)
+    axis.plot(at, curves.mean(axis=0), line, color=colour, label=label, **OURS)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     if len(curves) > 1:
-        axis.fill_between(at, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.2, linewidth=0, zorder=2)
+        axis.fill_between(at, curves.min(axis=0), curves.max(axis=0), color=colour, alpha=0.3, linewidth=0, zorder=1)
 
 
 def theirs(axis, run, name, label, colour, floor=None):
@@ -78,7 +79,7 @@ def single_steps(axis, record, results_dir, name, label, colour, floor=None):
     arrays = scores(record, results_dir)
     values = arrays[f"step_{name}"].astype(float)
     values = values if floor is None else np.maximum(values, floor)
-    axis.plot(arrays["step_at"], values, color=colour, label=label, linewidth=0.8, zorder=3)
+    axis.plot(arrays["step_at"], values, color=colour, label=label, **OUR_STEPS)
 
 
 def his_steps(axis, run, name, label, colour, floor=None):
@@ -86,7 +87,7 @@ def his_steps(axis, run, name, label, colour, floor=None):
     lines = author.lines(run)
     at = lines["epoch"] * author.STEPS_AN_EPOCH[run] + lines["step"] + 1
     values = lines[name] if floor is None else np.maximum(lines[name], floor)
-    axis.plot(at, values, color=colour, label=label, **BENEATH)
+    axis.plot(at, values, color=colour, label=label, **HIS_STEPS)
 
 
 def gan_losses(records, results_dir, path):
@@ -129,24 +130,30 @@ def dcgan_losses(records, results_dir, path):
 
 
 def faces_losses(records, results_dir, path):
-    """F5: losses of the DCGAN on faces by iteration."""
+    """F5: losses of the DCGAN on faces by iteration: as far as ours goes, and the author's whole training."""
     runs = best(records, FACES)
     if not runs:
         return
+    panels = (("g_loss", "generator", ORANGE, 12), ("d_loss", "discriminator", BLUE, 4.5))
     with style():
-        figure, axes = plt.subplots(2, 1, figsize=(8, 5.5), sharex=True)
-        panels = (("g_loss", "generator", ORANGE), ("d_loss", "discriminator", BLUE))
-        for axis, (name, label, colour) in zip(axes, panels, strict=True):
-            single_steps(axis, runs[0], results_dir, name, "ours", colour)
-            his_steps(axis, "faces", name, "the author, every 50 iterations", COLOURS[7])
-            axis.set(ylabel=f"{label}, nats", ylim=(0, 12))
-            axis.legend(fontsize=9)
-        axes[0].set_title(f"DCGAN on faces ({length(runs[:1])}; stand-in data)")
-        axes[1].set_xlabel("iteration")
+        figure, axes = plt.subplots(2, 2, figsize=(8, 4.3), sharex="col", sharey="row")
+        for row, (name, label, colour, top) in zip(axes, panels, strict=True):
+            for axis in row:
+                single_steps(axis, runs[0], results_dir, name, "ours", colour)
+                his_steps(axis, "faces", name, "the author, every 50 iterations", COLOURS[7])
+            row[0].set(ylabel=f"{label}, nats", ylim=(0, top), xlim=(0, runs[0].steps))
+            row[1].legend(fontsize=9, loc="upper right")
+        axes[0, 0].set_title("as far as ours goes")
+        axes[0, 1].set_title("to the author's end")
+        for axis in axes[1]:
+            axis.set_xlabel("iteration")
+        figure.suptitle(f"DCGAN on faces ({length(runs[:1])}; stand-in data)", fontsize=11)
+        names = [name for name, *_ in panels]
+        highest = [scores(runs[0], results_dir)[f"step_{name}"].max() for name in names]
         caption = (
-            "Fig. F5: losses of the DCGAN on faces, cut at 12 (the author's generator reaches 24.5 at its second line)."
-            f" {chosen.steps_an_epoch(records)}"
-        )
+            f"Fig. F5: losses of the DCGAN on faces, cut at {panels[0][3]} and {panels[1][3]} (the first lines are "
+            "higher: the author's generator reaches {:.1f}, his discriminator {:.1f}, ours {:.1f} and {:.1f}). {}"
+        ).format(*(author.lines("faces")[name].max() for name in names), *highest, chosen.steps_an_epoch(records))
         save_figure(figure, path, caption)
 
 
@@ -186,8 +193,9 @@ def cvae_gan_losses(records, results_dir, path):
                 his_steps(axis, "cvae_gan", name, f"{label}, the author", colour, TINY)
                 single_steps(axis, runs[0], results_dir, name, f"{label}, ours", colour, TINY)
             axis.set(ylabel="loss", yscale="log")
-            axis.legend(fontsize=9)
-        axes[0].set_title(f"CVAE-GAN as in the code ({length(runs[:1])})")
+            axis.legend(fontsize=9, ncols=4, handlelength=1.5, columnspacing=1.5, borderaxespad=0.1,
+                        loc="lower left", bbox_to_anchor=(0, 1))  # fmt: skip
+        figure.suptitle(f"CVAE-GAN as in the code ({length(runs[:1])})", fontsize=11)
         axes[1].set_xlabel("iteration")
         caption = (
             "Fig. F11: losses of the CVAE-GAN of the code. The author's 0.0000 are drawn at .00005, ours cut there."
@@ -207,7 +215,10 @@ def algorithm_losses(records, results_dir, path):
             ours(axis, runs, results_dir, name, label, colour)
         axis.set(xlabel="epoch", ylabel="loss", yscale="log", title=f"CVAE-GAN as described ({length(runs)})")
         axis.legend(fontsize=9, ncols=4)
-        caption = "Losses of the four players of the algorithm that the report describes; the author did not train it."
+        caption = (
+            "Fig. F11, as described: losses of the four players of the report's algorithm, which the author did not "
+            "train."
+        )
         save_figure(figure, path, caption)
 
 
@@ -249,42 +260,6 @@ def shares_by_seed(net, runs) -> list[tuple[str, list[float]]]:
         (f"{net}, seed {r.seed}, epoch {chosen.epochs(r)}", [r.metrics[f"share_{digit}"] for digit in range(10)])
         for r in runs
     ]
-
-
-def distances(records, results_dir, path):
-    """Claim 42: Fréchet distance by epoch, DCGAN and GAN at one batch and learning rate."""
-    nets = {
-        "GAN": (GAN, BLUE, "-"), "GAN, DCGAN's batch and rate": (variant(GAN, "dcgan_settings"), BLUE, ":"),
-        "DCGAN, as in the code": (DCGAN, ORANGE, "-"), "DCGAN, as described": (RADFORD, ORANGE, "--"),
-        "VAE": (VAE, GREEN, "-"), "CVAE-GAN, as in the code": (CVAE, PINK, "-"),
-        "CVAE-GAN, as described": (BAO, PINK, "--"),
-    }  # fmt: skip
-    with style():
-        figure, axis = plt.subplots(figsize=(8, 5))
-        for label, (net, colour, line) in nets.items():
-            for place, record in enumerate(best(records, net, chosen.trainings)):
-                arrays = scores(record, results_dir)
-                shown = label if place == 0 else None
-                axis.plot(
-                    arrays["frechet_epochs"], arrays["frechet_curve"], line, color=colour, label=shown, marker="."
-                )
-        if not axis.lines:
-            plt.close(figure)
-            return
-        axis.set(xlabel="epoch", ylabel="Fréchet distance, judge features", xscale="log", yscale="log")
-        axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
-        for scale in (axis.xaxis, axis.yaxis):
-            scale.set_major_formatter("{x:g}")
-            scale.set_minor_formatter(NullFormatter())
-        axis.legend(fontsize=8, ncols=3, handlelength=4, loc="upper center", bbox_to_anchor=(0.5, -0.16))
-        caption = (
-            "Fréchet distance to the test digits by epoch, of fewer samples than in the tables; one line a training, "
-            "dots where it was measured (of exported trainings the quarters or less). "
-            f"{lengths(records, {label: net for label, (net, *_) in nets.items()}, chosen.trainings)}."
-        )
-        judges = chosen.judges([r for net, *_ in nets.values() for r in best(records, net, chosen.trainings)])
-        caption += f" By {judges}: lines of two judges are some per cent apart for that." if judges else ""
-        save_figure(figure, path, caption)
 
 
 def demonstration(records, results_dir, path):

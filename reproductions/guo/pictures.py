@@ -1,18 +1,17 @@
 """Pictures: F2, F4, F6, F7, F9, F10, F12 and F13 of the report, drawn from the arrays of the lowest seed's record.
 
-Grids have eight pictures a row and two pixels between them, as the author's, whose own pictures are not repeated here.
+Grids have two pixels between pictures, as the author's, and but for F12 and F13 eight a row. His own pictures are not
+repeated here.
 """
 
 from pathlib import Path
 
 import numpy as np
+from matplotlib.ticker import MultipleLocator
 from sklearn.decomposition import PCA
 
 from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
 from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, best, judges, length, of_net, scores
-
-DIGIT_COLOURS = (*COLOURS[:6], "#882255", COLOURS[7], "#888888", "#7A7A00")  # without yellow, pale on white
-MARKS = "osv^D<>pPX"
 
 
 def draw(records, results_dir: str | Path) -> None:
@@ -45,9 +44,11 @@ def origin(record) -> str:
 
 
 def panels(figure_size, grids: list[tuple[str, np.ndarray]], rows: int, path, caption):
-    """Pictures with titles, (title, picture) each, side by side in so many rows."""
+    """Pictures with titles, (title, picture) each, side by side in so many rows; the first row's in one scale."""
+    columns = -(-len(grids) // rows)
+    widths = [grid.shape[1] for _, grid in grids[:columns]]
     with style():
-        figure, axes = plt.subplots(rows, -(-len(grids) // rows), figsize=figure_size, squeeze=False)
+        figure, axes = plt.subplots(rows, columns, figsize=figure_size, squeeze=False, width_ratios=widths)
         for axis, (title, grid) in zip(axes.flat, grids, strict=False):
             axis.imshow(grid, cmap="gray", vmin=0, vmax=255)
             axis.set_title(title)
@@ -56,10 +57,10 @@ def panels(figure_size, grids: list[tuple[str, np.ndarray]], rows: int, path, ca
         return save_figure(figure, path, caption)
 
 
-def quarters(arrays, count, prepare=lambda images: images) -> list[tuple[str, np.ndarray]]:
-    """[("Epoch 50", grid), ...] of the moments at which samples are kept, eight pictures a row."""
+def quarters(arrays, count, prepare=lambda images: images, columns=8) -> list[tuple[str, np.ndarray]]:
+    """[("Epoch 50", grid), ...] of the moments at which samples are kept."""
     return [
-        (f"Epoch {epoch}", image_grid(prepare(arrays[f"grid_q{q}"][:count]), 8))
+        (f"Epoch {epoch}", image_grid(prepare(arrays[f"grid_q{q}"][:count]), columns))
         for q, epoch in enumerate(arrays["grid_epochs"], start=1)
         if f"grid_q{q}" in arrays
     ]
@@ -106,41 +107,28 @@ def faces(record, arrays, path):
 
 
 def latents(record, arrays, path):
-    """F7: sampled latents of the test images after the last epoch, rotated by a principal component analysis."""
-    z, labels = arrays["scatter_z"].astype(float), arrays["scatter_labels"]
-    z = PCA(2).fit_transform(z)
+    """F7: sampled latents of the test images after the last epoch, rotated by a principal component analysis.
+
+    A panel a digit, its points in blue on all others in grey: no ten colours can be told apart by every reader.
+    """
+    z, labels = PCA(2).fit_transform(arrays["scatter_z"].astype(float)), arrays["scatter_labels"]
     with style():
-        figure, axis = plt.subplots(figsize=(8, 6.5))
-        digits = np.unique(labels)
-        places = apart(np.array([np.median(z[labels == digit], axis=0) for digit in digits]), 0.05 * np.ptp(z, axis=0))
-        for digit, place in zip(digits, places, strict=True):
-            of_digit = z[labels == digit]
-            axis.plot(*of_digit.T, MARKS[digit], color=DIGIT_COLOURS[digit], markersize=3, alpha=0.35, linestyle="",
-                      markeredgewidth=0)  # fmt: skip
-            axis.plot([], [], MARKS[digit], color=DIGIT_COLOURS[digit], markersize=7, linestyle="", label=str(digit))
-            axis.text(*place, str(digit), ha="center", va="center", fontsize=15, weight="bold",
-                      color=DIGIT_COLOURS[digit], bbox={"boxstyle": "circle,pad=.15", "fc": "white", "ec": "none",
-                                                        "alpha": 0.85}, zorder=5)  # fmt: skip
-        axis.set(xlabel="first component", ylabel="second component", aspect="equal")
-        axis.legend(title="digit", fontsize=9, loc="upper left", bbox_to_anchor=(1, 1))
+        figure, axes = plt.subplots(2, 5, figsize=(8, 3.8), sharex=True, sharey=True)
+        for axis, digit in zip(axes.flat, range(10), strict=True):
+            of_digit = labels == digit
+            for points, colour in ((z[~of_digit], "#D8D8D8"), (z[of_digit], COLOURS[0])):
+                axis.plot(*points.T, "o", color=colour, markersize=1.2, markeredgewidth=0)
+            axis.set(aspect="equal")
+            axis.xaxis.set_major_locator(MultipleLocator(2))
+            axis.set_title(str(digit), weight="bold", pad=2)
+            axis.tick_params(labelsize=9)
+        figure.supxlabel("first component", fontsize=10)
+        figure.supylabel("second component", fontsize=10)
         caption = (
-            f"Fig. F7: sampled latents of {len(z):,} test images ({origin(record)}); the number is at a digit's "
-            "median, or beside it where two would cover each other. Of two latents the analysis is a rotation only."
+            f"Fig. F7: sampled latents of {len(z):,} test images ({origin(record)}), a panel a digit: its images in "
+            "blue on those of all others in grey. Of two latents the analysis is a rotation only."
         )
         save_figure(figure, path, caption)
-
-
-def apart(places, size, rounds=100) -> np.ndarray:
-    """Points [n, 2], moved as little as makes no two closer than one label, whose width and height are `size`."""
-    moved = places / size
-    for _ in range(rounds):
-        for i, j in zip(*np.triu_indices(len(moved), 1), strict=True):
-            way = moved[i] - moved[j]
-            far = np.hypot(*way)
-            if far < 1:
-                push = (way / far if far else np.array([1.0, 0.0])) * (1 - far) / 2
-                moved[i], moved[j] = moved[i] + push, moved[j] - push
-    return moved * size
 
 
 def manifold(record, arrays, path):
@@ -171,12 +159,17 @@ def vae_samples(record, arrays, path):
 
 
 def cvae_gan_samples(record, arrays, path):
-    """F12: 96 samples for the digits 0 to 9 in turn after each quarter of the epochs."""
+    """F12: samples of the digits 0 to 9, a column each, after each quarter of the epochs."""
+    asked = arrays["grid_labels"]
+    digits = np.unique(asked)
+    rows = np.bincount(asked)[digits].min()
+    order = np.stack([np.flatnonzero(asked == digit)[:rows] for digit in digits], axis=1).ravel()
+    grids = quarters(arrays, len(asked), lambda images: stretched(images[order]), len(digits))
     caption = (
-        f"Fig. F12: samples of the CVAE-GAN for the digits 0 to 9 in turn ({origin(record)}), grey values stretched as "
-        "the author's are."
+        f"Fig. F12: samples of the CVAE-GAN, a column for each digit that was asked for, {digits[0]} to {digits[-1]} "
+        f"from left to right ({origin(record)}); grey values stretched as the author's are."
     )
-    panels((8, 12), quarters(arrays, 96, prepare=stretched), 2, path, caption)
+    panels((8, 8.3), grids, 2, path, caption)
 
 
 def styles_and_walks(record, arrays, path):
@@ -190,7 +183,7 @@ def styles_and_walks(record, arrays, path):
         f"Fig. F13: CVAE-GAN ({origin(record)}). Where z matters, the rows of (a) vary and those of (c) differ. In (b) "
         "z and label move together."
     )
-    panels((8, 4.1), grids, 1, path, caption)
+    panels((8, 3.5), grids, 1, path, caption)
 
 
 def tiled(pictures) -> np.ndarray:

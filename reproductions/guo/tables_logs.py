@@ -19,7 +19,8 @@ LOSSES = {
     "cvae_gan": ("loss_D", "loss_C", "loss_G"),
 }
 OF_VAE = ("loss", "test_loss", "test_reconstruction", "test_kl")
-WINDOWS = ((1, 5), (6, 10), (16, 20), (31, 40), (41, 50), (91, 100), (191, 200))  # epochs from 1
+ENDS = (5, 10, 20, 30, 40, 50, 100, 150, 200)  # last epochs, from 1, of windows that leave no epoch out
+FEWEST = 3  # epochs of a window: a range of less says little
 OF_FACES = (
     "Faces: an epoch is a stretch of 216 updates, as the author's is, in ours too; his is the mean of five batches, "
     "every 50 updates, ours of those logged in that stretch, which are the first of each epoch of ours, the last, and "
@@ -83,37 +84,43 @@ def by_value(records, results_dir) -> Table | None:
     return Table("The author's VAE epochs beside ours", columns, rows, notes)
 
 
+def windows(common: int) -> list[tuple[int, int]]:
+    """[(first, last)] of the windows up to epoch `common`; what is left at the end joins the last, if it is short."""
+    ends = [end for end in ENDS if end < common]
+    if ends and common - ends[-1] < FEWEST:
+        del ends[-1]
+    return list(zip([1, *(end + 1 for end in ends)], [*ends, common], strict=True)) if common >= FEWEST else []
+
+
+def apart(theirs, ours) -> float | None:
+    """Median of ours minus that of the author's, over the width of his range; None where that is a point."""
+    width = np.ptp(theirs)
+    return float((np.median(ours) - np.median(theirs)) / width) if width > 0 else None
+
+
 def by_range(records, results_dir) -> Table | None:
-    """Lowest and highest epoch of every adversarial loss in windows of epochs, the author's and ours over all seeds."""
+    """Range and median of every adversarial loss in windows of epochs, the author's and ours over all seeds."""
     rows = []
     for run, names in LOSSES.items():
         for name in names:
             theirs, ours = author.by_epoch(run, name), curves(records, results_dir, run, name)
-            for first, last in WINDOWS:
-                if ours.size and last <= min(ours.shape[1], len(theirs)):
-                    a, b = theirs[first - 1 : last], ours[:, first - 1 : last]
-                    meet = a.min() <= b.max() and b.min() <= a.max()
-                    rows.append([run, name, f"{first} to {last}", *map(float, (a.min(), a.max(), b.min(), b.max())),
-                                 "yes" if meet else "no"])  # fmt: skip
+            for first, last in windows(min(ours.shape[1], len(theirs))):
+                a, b = theirs[first - 1 : last], ours[:, first - 1 : last]
+                cells = [float(of(each)) for each in (a, b) for of in (np.min, np.median, np.max)]
+                rows.append([run, name, f"{first} to {last}", *cells, apart(a, b)])
     if not rows:
         return None
     notes = [
         origin(records, LOSSES),
         "An epoch: the mean of the batches whose loss the author printed, before their update (GAN and DCGAN one, "
         "CVAE-GAN five), and of the same ones of ours.",
+        "Apart: our median minus the author's, over the width of his range (highest minus lowest); below -1 or above 1 "
+        "the two lie farther from each other than his epochs do. Empty where all of his are equal.",
         OF_FACES,
         steps_an_epoch(records),
     ]
-    columns = [
-        "run",
-        "loss",
-        "epochs",
-        "author, lowest",
-        "author, highest",
-        "ours, lowest",
-        "ours, highest",
-        "they meet",
-    ]
+    columns = ["run", "loss", "epochs", *(f"{who}, {what}" for who in ("author", "ours")
+                                          for what in ("lowest", "median", "highest")), "apart"]  # fmt: skip
     return Table("Adversarial losses in windows of epochs, the author's beside ours", columns, rows, notes)
 
 
