@@ -11,9 +11,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from absl import flags
 
 from common.training.checkpoints import save_whole
-from reproductions.guo import conditional, evaluation, vae, watch
+from reproductions.guo import conditional, evaluation, watch
+
+with pytest.MonkeyPatch.context() as patch:  # a script's flag would clash with that of another in this process
+    patch.setattr(flags, "DEFINE_list", lambda *_: None)
+    from reproductions.guo import vae
 
 CLASSES = LATENT = 4
 GREY, STEP = 100 / 255, 20 / 255  # z = 0, and how much brighter z = 1 is
