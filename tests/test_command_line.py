@@ -4,6 +4,7 @@ Every mistake gives one line on stderr that begins with "error:", an exit code t
 nothing. A run killed at a random moment and started again equals one that was never stopped, bit for bit.
 """
 
+import ast
 import fcntl
 import json
 import random
@@ -94,6 +95,24 @@ def mistaken(tmp_path_factory):
     assert not list(folder.rglob("smoke-*.json"))
     assert (folder / "file").read_text() == "in the way"
     return found
+
+
+def imported(script):
+    """Modules that a script imports at its top, in that order."""
+    for node in ast.parse(script.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_no_script_starts_tensorflow_before_its_messages_are_kept_off():
+    """Else a mistake is ten lines on stderr (`common.start`)."""
+    scripts = [path for path in ROOT.glob("reproductions/*/*.py") if "experiment.main(main)" in path.read_text()]
+    assert len(scripts) > 15
+    for script in scripts:
+        first = next(name for name in imported(script) if name.split(".")[0] in ("tensorflow", "keras", "common"))
+        assert first in ("common.start", "common.experiment"), script
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -6,6 +6,7 @@ what the models of Table 4.1 do not have, labels; it sees the bits that the VAE 
     python reproductions/ahmed_ch4/classifier.py --dataset=mnist --held_out=0,3
 """
 
+import common.start  # noqa: F401, I001 (before TensorFlow)
 import keras
 import numpy as np
 import tensorflow as tf

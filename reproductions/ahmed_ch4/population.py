@@ -6,6 +6,7 @@ the test images three times: in batches of one class, in mixed batches, and by r
     python reproductions/ahmed_ch4/population.py --dataset=mnist --held_out=2
 """
 
+import common.start  # noqa: F401, I001 (before TensorFlow)
 import numpy as np
 import tensorflow as tf
 
