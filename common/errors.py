@@ -1,4 +1,13 @@
-"""The one exception for mistakes a user can mend."""
+"""The one exception for mistakes a user can mend, and what reading a damaged file of arrays raises."""
+
+import lzma
+import zipfile
+import zlib
+
+# What NumPy and what it reads with raise over damaged or foreign npz files.
+DAMAGED_NPZ = (
+    OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError,
+)  # fmt: skip
 
 
 class UserError(Exception):

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import lzma
 import os
 import warnings
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from common.data.images import Images
-from common.errors import UserError
+from common.errors import DAMAGED_NPZ, UserError
 
 _ARRAYS = ("train", "test", "train_labels", "test_labels", "train_factors", "test_factors")
 _TEXTS = ("name", "source", "stand_in")
-# What NumPy and what it reads with raise over damaged or foreign npz files, and what arrays of other kinds then raise.
-DAMAGED = (
-    OSError, ValueError, TypeError, LookupError, EOFError, RuntimeError, SyntaxError, zipfile.BadZipFile, zlib.error,
-    lzma.LZMAError, UserError,
-)  # fmt: skip
+# What reading raises, and what arrays of other kinds than expected then raise.
+DAMAGED = (*DAMAGED_NPZ, LookupError, SyntaxError, UserError)
 
 
 def folder() -> Path:

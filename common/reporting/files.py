@@ -4,19 +4,15 @@ import contextlib
 import fcntl
 import hashlib
 import io
-import lzma
 import os
 import secrets
 import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
-
-DAMAGED = (EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)  # of a zip archive's entries
+from common.errors import DAMAGED_NPZ, UserError
 
 
 def write_atomic(path: str | Path, content: bytes | str) -> None:
@@ -122,7 +118,7 @@ def load_scores(path: str | Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in sorted(archive.files)}
-    except (*DAMAGED, OSError, ValueError, TypeError) as error:
+    except DAMAGED_NPZ as error:
         raise UserError(f"cannot read {path}: {error}; delete it and run the record's command again") from error
 
 

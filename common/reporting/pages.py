@@ -133,7 +133,8 @@ def claims_table(told: Told) -> Table:
 
 def text_page(told: Told, folder: Path) -> str:
     """`<results>/<text>/README.md`: counts, claims, figures and tables, cost, stand-ins, commands."""
-    numbers = {command: i for i, command in enumerate(commands_of(told), start=1)}
+    listed = commands_of(told)
+    numbers = {command: i for i, command in enumerate(listed, start=1)}
     summary = " · ".join(f"{word} {count}" for word, count in counts(told.rows).items() if count)
     sections = [
         f"# {escape(told.room.title)}\n\n{len(told.rows)} claims: {summary}\n",
@@ -142,7 +143,7 @@ def text_page(told: Told, folder: Path) -> str:
         _files_section(folder),
         _cost_table(told.records).markdown("##") if told.records else "",
         _limits_section(told),
-        _commands_section(told, numbers),
+        _commands_section(listed, told.records),
     ]
     return "\n".join(section for section in sections if section)
 
@@ -275,19 +276,19 @@ def _claims(count: int) -> str:
     return f"{count} claim{'s' * (count != 1)}"
 
 
-def _commands_section(told: Told, numbers: dict[str, int]) -> str:
+def _commands_section(listed: dict[str, tuple[str, ...]], records: list[Record]) -> str:
     """The commands that the claims link to, then those of all other records; behind each the records it made."""
-    if not numbers:
+    if not listed:
         return ""
     paths = {}
-    for record in told.records:
+    for record in records:
         paths.setdefault(record.command, []).append(record.path("..").as_posix())
-    lines = ["Behind each command: its records."]
-    for (command, single), number in zip(commands_of(told).items(), numbers.values(), strict=True):
+    lines = []
+    for number, (command, single) in enumerate(listed.items(), start=1):
         made = [path for each in single for path in paths.get(each, ())]
         links = ", ".join(f"[{k}]({path})" for k, path in enumerate(made, start=1))
-        lines.append(f"{number}. `{command}`{f' ({links})' if links else ''}")
-    return "## Commands\n\n{}\n\n{}\n".format(lines[0], "\n".join(lines[1:]))
+        lines.append(f"{number}. `{command}`{f' ({links})' if links else ''}\n")
+    return "## Commands\n\nBehind each command: its records.\n\n" + "".join(lines)
 
 
 def commands_of(told: Told) -> dict[str, tuple[str, ...]]:

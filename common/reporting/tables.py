@@ -72,6 +72,14 @@ def with_spread(mean: float, spread: float) -> str:
     return f"{mean:.{places}f} ± {spread:.{places}f}"
 
 
+def where_trained(records) -> dict[str, str]:
+    """{"a CPU": "seeds 2, 3 on a CPU", ...}: the seeds of each machine that trained."""
+    seeds = {}
+    for record in records:
+        seeds.setdefault(record.machine.get("trained_on") or "a CPU", set()).add(record.seed)
+    return {at: f"seed{'s' * (len(s) > 1)} {', '.join(map(str, sorted(s)))} on {at}" for at, s in seeds.items()}
+
+
 def over_seeds(records, metric: str) -> str | None:
     """A metric's mean over the records of some seeds with its spread; None where none has it. NaN is "not measured"."""
     values = [r.metrics[metric] for r in records if metric in r.metrics]

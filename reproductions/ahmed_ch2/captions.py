@@ -1,5 +1,6 @@
 """What captions and notes say of the nets they show: scale, data, length, schedule, width and machine, from records."""
 
+from common.reporting.tables import where_trained as by_machine
 from reproductions.ahmed_ch2.selection import learning_rate, schedule, warm_up
 
 
@@ -54,12 +55,6 @@ def widths(nets) -> str:
 
 def where_trained(nets) -> str:
     """ "VAE: seed 1 on a CPU; seeds 2, 3 on NVIDIA H100. " of {title: records}; "" if all trained on one machine."""
-    said, machines = [], set()
-    for title, found in nets.items():
-        seeds = {}
-        for r in found:
-            seeds.setdefault(r.machine.get("trained_on") or "a CPU", set()).add(r.seed)
-        words = [f"seed{'s' * (len(s) > 1)} {', '.join(map(str, sorted(s)))} on {at}" for at, s in seeds.items()]
-        said.append(f"{title}: {'; '.join(words)}. ")
-        machines |= set(seeds)
-    return "Trained, " + "".join(said) if len(machines) > 1 else ""
+    each = {title: by_machine(found) for title, found in nets.items()}
+    said = "".join(f"{title}: {'; '.join(seeds.values())}. " for title, seeds in each.items())
+    return f"Trained, {said}" if len({at for seeds in each.values() for at in seeds}) > 1 else ""

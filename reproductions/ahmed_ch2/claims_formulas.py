@@ -1,15 +1,7 @@
 """Measures of the claims that need no long training: records of formulas.py."""
 
 from common.reporting.claims import Measurement, measure
-from common.reporting.records import select
-
-
-def of_formulas(records) -> list:
-    """Records of formulas.py of one data set, MNIST if it is there, by seed."""
-    found = sorted(
-        select(records, experiment="formulas"), key=lambda r: (r.data["name"] != "mnist", r.data["name"], r.seed)
-    )
-    return [r for r in found if r.data["name"] == found[0].data["name"]]
+from reproductions.ahmed_ch2.selection import chosen, widest
 
 
 def formula(*metrics, function=lambda values: values[0], text="", least=1, **fields):
@@ -19,15 +11,15 @@ def formula(*metrics, function=lambda values: values[0], text="", least=1, **fie
     """
 
     def found(records) -> Measurement | None:
-        chosen = of_formulas(records)
-        if not chosen:
+        runs = chosen(records, experiment="formulas")
+        if not runs:
             return None
-        shown = text(chosen[0].metrics) if callable(text) else text.format(**chosen[0].metrics)
-        values = [function([r.metrics[m] for m in metrics]) for r in chosen]
+        shown = text(runs[0].metrics) if callable(text) else text.format(**runs[0].metrics)
+        values = [function([r.metrics[m] for m in metrics]) for r in runs]
         if len(values) < least:
             numbers = ", ".join(f"{value:.3f}" for value in values)
             return Measurement(reason=f"measured {numbers} with {len(values)} of the {least} seeds that are needed")
-        return measure(chosen, values, text=shown, **{"stand_in": "", "exact": True} | fields)
+        return measure(runs, values, text=shown, **{"stand_in": "", "exact": True} | fields)
 
     return found
 
@@ -39,13 +31,12 @@ def trained(*metrics, **fields):
 
 def growing(records) -> Measurement | None:
     """No. 33: the smallest step of every seed's model, with an interval of twice its error over data points."""
-    nets = of_formulas(records)
-    steps = [(r.metrics["c33_smallest_step_nats"], 2 * r.metrics["c33_smallest_step_se_nats"]) for r in nets]
+    runs = chosen(records, experiment="formulas")
+    steps = [(r.metrics["c33_smallest_step_nats"], 2 * r.metrics["c33_smallest_step_se_nats"]) for r in runs]
     if not steps:
         return None
-    ends = min(step - half for step, half in steps), max(step + half for step, half in steps)
-    return formula("c33_smallest_step_nats", exact=False, interval=ends, text="log p - ELBO {c33_elbo_gap_nats:.3f}, "
-                   "log p - E L_100 {c33_final_gap_nats:.4f} nats")(nets)  # fmt: skip
+    text = "log p - ELBO {c33_elbo_gap_nats:.3f}, log p - E L_100 {c33_final_gap_nats:.4f} nats"
+    return formula("c33_smallest_step_nats", exact=False, interval=widest(steps), text=text)(runs)
 
 
 def in_both(share, count, other) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from reproductions.ahmed_ch2.selection import (
     preference,
     row,
     together,
+    widest,
     with_slack,
 )  # fmt: skip
 from reproductions.ahmed_ch2.sizes import ROWS
@@ -71,13 +72,12 @@ def gap(model):
         if not nets:
             return None
         halves = [(r.metrics["gap_nats"], 2 * r.metrics["gap_se_nats"]) for r in nets]
-        interval = min(g - h for g, h in halves), max(g + h for g, h in halves)
         first = nets[0].metrics
         text = (
             f"effective sample size {first['ess_median']:.0f} of {first['estimate_draws']:.0f} draws (median of "
             f"{first['estimate_images']:.0f} images)"
         )
-        return measure(nets, "gap_nats", interval=interval, text=text)
+        return measure(nets, "gap_nats", interval=widest(halves), text=text)
 
     return found
 
@@ -113,8 +113,7 @@ def growing(records) -> Measurement | None:
     if not nets:
         return None
     smallest = [min(steps(r)) for r in nets]
-    ends = min(step - half for step, half in smallest), max(step + half for step, half in smallest)
-    return measure(nets, [step for step, _ in smallest], interval=ends)
+    return measure(nets, [step for step, _ in smallest], interval=widest(smallest))
 
 
 def best_of_own(*nets) -> float:

@@ -91,6 +91,11 @@ def with_slack(function, *weights):
     return found
 
 
+def widest(numbers) -> tuple[float, float]:
+    """The interval that holds all of [(value, half-width), ...], one a seed."""
+    return min(value - half for value, half in numbers), max(value + half for value, half in numbers)
+
+
 def rank_correlation(places, values) -> float:
     """Spearman's, to nine digits: the last bits of -0.8999999999999998 must not decide a rule such as "<= -0.9"."""
     return round(float(stats.spearmanr(places, values).statistic), 9)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from common.reporting.tables import where_trained as by_machine
 from reproductions.ahmed_ch4.lengths import shortened, smaller
 
 
@@ -22,11 +23,7 @@ def where_trained(cells, others) -> list[str]:
     """A sentence for every model with several seeds: whether they differ in the seed alone, or in the machine, too."""
     told = []
     for model, found in others.items():
-        seeds = {}
-        for digit, more in found.items():
-            for record in (cells[model][digit], *more):
-                seeds.setdefault(record.machine.get("trained_on") or "a CPU", set()).add(record.seed)
-        words = [f"seed{'s' * (len(s) > 1)} {', '.join(map(str, sorted(s)))} on {at}" for at, s in seeds.items()]
+        words = list(by_machine(r for digit, more in found.items() for r in (cells[model][digit], *more)).values())
         if len(words) > 1:
             told.append(f"{model}: {'; '.join(words)}: they differ in the machine, too.")
         elif words:

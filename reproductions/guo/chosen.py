@@ -17,12 +17,12 @@ GAN_TEXT = "gan/gan/as_described"
 VAE, VAE_TEXT = "vae/vae/as_code", "vae/vae/as_text"
 CVAE, BAO = "cvae_gan/cvae_gan/as_code", "cvae_gan/cvae_gan/as_described"
 FACES = "faces/dcgan/as_described"
+SHARE = re.compile(r"share_\d+")  # metrics of nets on digits, and what they are called
+DIGITS = {f"share_{digit}" for digit in range(10)}
 # Epochs, of the author's (`passed`), from which a run says something of the trained network. His earliest grids are of
 # epoch 50: there his DCGAN has three digits left, and his CVAE-GAN a quarter of the real digits' variety. A DCGAN of 40
 # is taken, too: his losses drift apart from about epoch 26 on. The dense GAN and the VAE are trained whole.
 ENOUGH = {"dcgan": 40, "cvae_gan": 50, "faces": 20}
-SHARE = re.compile(r"share_\d+")
-DIGITS = {f"share_{digit}" for digit in range(10)}
 STARTED = 5  # epochs below which a lack of variety may be that of a network that has not learned yet
 
 

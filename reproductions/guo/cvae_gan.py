@@ -140,8 +140,7 @@ def sizes(game):
 def main():
     for model in FLAGS.model:
         for seed in experiment.seeds():
-            wanted = experiment.settings(EXPERIMENT, model, seed)
-            evaluation.enough(wanted.dataset)
+            wanted = evaluation.enough(experiment.settings(EXPERIMENT, model, seed))
             experiment.execute(EXPERIMENT, run, wanted)
 
 

@@ -36,20 +36,20 @@ def labelled(images, side=28):
         )
 
 
-def enough(dataset, train=32, test=4):
-    """Raises UserError, before any training, if the judge gets less than a batch of images or no spread of features.
-
-    Only the user's own folders can have too few.
+def enough(settings, train=32, test=4):
+    """The settings of a run, before it trains; raises UserError if the judge gets less than a batch of images or no
+    spread of features. Only the user's own folders can have too few.
     """
-    if not dataset.startswith("folder:"):
-        return
-    images = data.load(dataset)
+    if not settings.dataset.startswith("folder:"):
+        return settings
+    images = data.load(settings.dataset)
     found = len(images.train), len(images.test)
     if found[0] < train or found[1] < test:
         raise UserError(
             f"'{images.name}' has {found[0]} training and {found[1]} test images; this experiment needs at least "
             f"{train} and {test}: add images (the last tenth of a folder is its test set)"
         )
+    return settings
 
 
 def floats(pixels):

@@ -159,7 +159,7 @@ def main():
     for model in FLAGS.model:
         for seed in experiment.seeds():
             wanted = experiment.settings(EXPERIMENT, model, seed)
-            evaluation.enough(wanted.dataset, train=8)  # each is turned four times
+            wanted = evaluation.enough(wanted, train=8)  # each is turned four times
             experiment.execute(EXPERIMENT, run, wanted)
 
 

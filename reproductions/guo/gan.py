@@ -118,8 +118,7 @@ def run(settings, images, work):
 def main():
     for model in FLAGS.model:
         for seed in experiment.seeds():
-            wanted = experiment.settings(EXPERIMENT, model, seed)
-            evaluation.enough(wanted.dataset)
+            wanted = evaluation.enough(experiment.settings(EXPERIMENT, model, seed))
             experiment.execute(EXPERIMENT, run, wanted)
 
 
