@@ -5,12 +5,11 @@
 A script has an `Experiment`, a function of Settings, Images and a work folder that returns an `Outcome`, and a `main`.
 """
 
-import ast
 import dataclasses
 import datetime
 import errno
 import hashlib
-import math
+import itertools
 import pathlib
 import shlex
 import sys
@@ -21,10 +20,12 @@ from common import start  # noqa: F401 (before all that imports TensorFlow: it k
 
 # isort: split
 import keras
+import tensorflow as tf
 import tqdm
 from absl import app, flags
 
 from common import data, machine
+from common.commandline import LARGEST, integers, one_of, parse_change
 from common.errors import UserError
 from common.reporting import files, names, records
 from common.training import fit, strategy
@@ -138,52 +139,17 @@ def settings(experiment: Experiment, model: str, seed: int, **key) -> Settings:
     )  # fmt: skip
 
 
-def one_of(what: str, value, known):
-    """Raises UserError unless `value` is one of `known`."""
-    if value not in known:
-        raise UserError(f"unknown {what} {value!r}; choose one of {', '.join(map(str, known))}")
+def asked(experiment: Experiment, models, **keys) -> list[Settings]:
+    """The settings of every run that the flags ask for, so that the last one's mistake is told before the first trains.
 
-
-def parse_change(text: str, options: Mapping):
-    """("latent", 10) from "latent=10"; the value must have the type of the option's own value."""
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UserError(f"--set {text}: write it as name=value")
-    one_of("field in --set:", name, options)
-    old = options[name]
-    try:
-        new = value if isinstance(old, str) else ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        new = None
-    if isinstance(old, float) and isinstance(new, int) and not isinstance(new, bool):
-        new = float(new)
-    if type(new) is not type(old):
-        raise UserError(f"--set {name}={value}: {type(old).__name__} expected, as in {name}={old}")
-    if isinstance(new, int | float) and not isinstance(new, bool):
-        lowest = min(old, 1 if isinstance(old, int) else 0)  # of counts and rates
-        if not lowest <= new < math.inf:
-            raise UserError(f"--set {name}={value}: a finite number of at least {lowest} expected")
-    return name, new
-
-
-def seeds():
-    """The run seeds of --seed."""
-    return integers("seed", FLAGS.seed, 0, 2**31 - 1)
-
-
-def integers(flag: str, values, least: int, most: float = math.inf):
-    """[1, 2] from ["1", "2"]; raises UserError for anything else, for nothing, and outside of least to most."""
-    try:
-        found = [int(v) for v in values]
-    except ValueError:
-        found = []
-    if not found:
-        raise UserError(f"--{flag}={','.join(values)}: whole numbers separated by commas expected")
-    for value in found:
-        if not least <= value <= most:
-            end = f" to {most}" if most < math.inf else ""
-            raise UserError(f"--{flag}={value}: whole numbers from {least}{end} expected")
-    return found
+    keys: {"latent": [2, 8]}, the values of each key in the order that they run in, then models, then seeds.
+    """
+    return [
+        settings(experiment, model, seed, **dict(zip(keys, values, strict=True)))
+        for values in itertools.product(*keys.values())
+        for model in models
+        for seed in integers("seed", FLAGS.seed, 0, LARGEST)
+    ]
 
 
 def results_dir() -> pathlib.Path:
@@ -327,6 +293,10 @@ def main(function: Callable):
             if error.errno not in UNWRITABLE:
                 raise
             fail(f"cannot write {error.filename or 'a file'}: {error.strerror}; make room, then give the same command")
+        except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+            fail(
+                f"not enough memory ({error}); a smaller batch, fewer draws or samples at once need less of it (--set)"
+            )
         except KeyboardInterrupt:
             fail("stopped; the same command goes on from the last checkpoint", 130)
 

@@ -39,6 +39,15 @@ def hidden(*packages):
             del sys.modules[name]
 
 
+def told(kind, error, traceback):
+    """Who stops a script while it starts reads one line; `experiment.main` has the rest of the way."""
+    if issubclass(kind, KeyboardInterrupt):
+        sys.stderr.write("error: stopped while starting; nothing was changed\n")
+    else:
+        sys.__excepthook__(kind, error, traceback)
+
+
+sys.excepthook = told
 with quiet() if os.environ["TF_CPP_MIN_LOG_LEVEL"] >= "2" else contextlib.nullcontext():
     with hidden("jax", "matplotlib", "sklearn"):
         import keras  # noqa: F401 (else TensorFlow imports it at its first use)

@@ -92,6 +92,10 @@ OTHERS = {  # of other scripts
         "--layers=0,1",
     ): "--variant=tuned_16000 is of pixelvae for --layers=0",
     ("ahmed_ch2.layers", "--dataset=folder:{colour}"): "has images of 28x28x3; this experiment takes grey 28x28 ones",
+    ("ahmed_ch2.formulas", "--dataset=folder:{colour}"): "has images of 28x28x3; this experiment takes grey 28x28",
+    ("ahmed_ch2.labels", "--dataset=faces64"): "has images of 64x64x3; this experiment takes grey 28x28 ones",
+    ("ahmed_ch2.likelihoods", "--dataset=folder:{few}"): "has 3 training and 1 test images; this experiment needs at",
+    ("ahmed_ch2.likelihoods", "--set=average=1"): "average=1: a number below 1 expected",
     ("ahmed_ch2.layers", "--set=filter_size=1"): "filter_size=1: an odd number",
     ("ahmed_ch2.latents", "--set=filter_size=1"): "filter_size=1: an odd number",
     ("ahmed_ch2.labels", "--set=filter_size=1"): "filter_size=1: an odd number",
@@ -106,12 +110,15 @@ def mistaken(made, tmp_path_factory):
     for n in range(2):
         (folder / "colour").mkdir(exist_ok=True)
         Image.new("RGB", (28, 28), (9, 90, 200)).save(folder / f"colour/{n}.png")
+    (folder / "few").mkdir()
+    for n in range(4):
+        Image.new("L", (28, 28), 60 * n).save(folder / f"few/{n}.png")
     fixed = ["--scale=smoke", "--model=gated_pixelvae", f"--work_dir={made[0].parent}/work", f"--results_dir={folder}"]
     lines = [[*fixed, *flags_of(flags)] for flags, _ in MISTAKES.values()]
     lines = [("ahmed_ch2.likelihoods", flags) for flags in lines]
-    models = {"ahmed_ch2.labels": "conditional", "ahmed_ch4.ood": "pixelcnn"}
+    models = {"ahmed_ch2.labels": "conditional", "ahmed_ch4.ood": "pixelcnn", "ahmed_ch2.formulas": "formulas"}
     lines += [(script, ["--scale=smoke", f"--model={models.get(script, 'pixelvae')}", *fixed[2:],
-                        *(flag.format(colour=folder / "colour") for flag in flags)])
+                        *(flag.format(colour=folder / "colour", few=folder / "few") for flag in flags)])
               for script, *flags in OTHERS]  # fmt: skip
     found = dict(zip([*MISTAKES, *OTHERS], called(lines, folder), strict=True))
     assert not list(folder.rglob("smoke-*.json"))

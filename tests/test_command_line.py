@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from scripts import NOISE, ROOT, called, environment
 
@@ -70,6 +71,7 @@ MISTAKES = {
     "field in --set": (["--set=latnet=3"], "unknown field in --set: 'latnet'"),
     "type in --set": (["--set=latent=ten"], "--set latent=ten: int expected, as in latent=64"),
     "range in --set": (["--set=epochs=0"], "--set epochs=0: a finite number of at least 1 expected"),
+    "large number in --set": (["--set=epochs=2147483648"], "a whole number of at most 2147483647 expected"),
     "form of --set": (["--set=latent"], "write it as name=value"),
     "held-out class": (["--held_out=10"], "--held_out=10: whole numbers from 0 to 9 expected"),
     "no held-out class": (["--held_out="], "whole numbers separated by commas expected"),
@@ -262,6 +264,41 @@ def test_a_finished_run_is_not_repeated(runs, again):
     assert "already in" in done.stdout
     first, second = (find(each, "smoke-*.json").stat().st_mtime_ns for each in (runs["vae"], folder))
     assert first == second
+
+
+def test_the_last_runs_mistake_is_told_before_the_first_trains(tmp_path):
+    flags = ["--scale=smoke", "--model=vae,trivial", "--held_out=3", "--set=latent=2", f"--results_dir={tmp_path}"]
+    (done,) = called([("ahmed_ch4.ood", flags)], tmp_path)
+    assert "unknown field in --set: 'latent'; choose one of components" in error_line(done)
+    assert "started" not in done.stdout and not list(tmp_path.rglob("smoke-*.json"))
+
+
+def test_runs_are_asked_for_in_the_order_of_their_keys_models_and_seeds(monkeypatch):
+    monkeypatch.setattr(experiment, "settings", lambda _, model, seed, **key: (*key.values(), model, seed))
+    monkeypatch.setattr(experiment, "FLAGS", SimpleNamespace(seed=["7", "5"]))
+    found = experiment.asked(None, ["b", "a"], x=[2, 1])
+    assert found == [(x, model, seed) for x in (2, 1) for model in "ba" for seed in (7, 5)]
+
+
+@pytest.mark.parametrize("error", [MemoryError("2 TB"), tf.errors.ResourceExhaustedError(None, None, "2 TB")])
+def test_too_little_memory_is_one_line(monkeypatch, capsys, error):
+    def run():
+        raise error
+
+    guarded = []
+    monkeypatch.setattr(experiment.app, "run", lambda function, flags_parser: guarded.append(function))
+    experiment.main(run)
+    monkeypatch.setattr(experiment, "FLAGS", {})
+    with pytest.raises(SystemExit) as ended:
+        guarded[0](["script"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("error: not enough memory (2 TB); a smaller batch")
+
+
+def test_a_start_that_is_stopped_is_one_line():
+    code = "import common.start; raise KeyboardInterrupt"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.stderr == "error: stopped while starting; nothing was changed\n" and done.returncode
 
 
 def test_a_damaged_record_is_told_and_left_alone(again):

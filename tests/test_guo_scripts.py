@@ -283,6 +283,9 @@ MISTAKES = {
     "no labels": ("cvae_gan", ["--dataset=folder:{f}/plain"], "has no labels, which the judge of samples needs"),
     "few digits": ("vae", ["--dataset=folder:{f}/few"], "needs at least 32 and 4: add images (the last tenth"),
     "few faces": ("faces", ["--dataset=folder:{f}/few@64"], "needs at least 8 and 4: add images (the last tenth"),
+    "few samples": ("gan", ["--model=gan", "--set=samples=1"], "samples=1: at least 4 expected, for a spread"),
+    "few on the way": ("gan", ["--set=curve_samples=3"], "curve_samples=3: at least 4 expected, for a spread"),
+    "alike": ("cvae_gan", ["--dataset=folder:{f}/alike"], "need two classes, and two images of one class that differ"),
     "batch of gan": ("gan", ["--model=gan", "--set=batch=100000"], "batch size 100000 does not fit a training set of"),
     "epoch of gan": ("gan", ["--model=gan", "--set=drawn=(4,9)"], "epoch 9 to draw is never reached: the training has"),
     "epoch of vae": ("vae", ["--set=drawn=(0,)"], "epoch 0 to draw is never reached: the training has epochs 1 to 4"),
@@ -307,6 +310,7 @@ def mistaken(tmp_path_factory):
     for n in range(40):
         picture(folder / f"plain/{n}.png", 28)
         picture(folder / f"few/{n % 2}/{n % 10}.png", 28)
+        picture(folder / f"alike/{n % 4}/{n}.png", 28)
     lines = [(script, [flag.format(f=folder) for flag in flags]) for script, flags, _ in MISTAKES.values()]
     found = dict(zip(MISTAKES, called(prepared(lines, folder), folder), strict=True))
     assert not list(folder.rglob("smoke-*.json"))

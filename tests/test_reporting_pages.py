@@ -205,9 +205,21 @@ def test_staleness_is_a_warning_shown_in_its_row(place, capsys):
 
 def test_mistakes_are_one_line_and_code_2(place, capsys):
     assert main(["tables", "--results", str(place / "nowhere")]) == 2
+    assert main(["check", "--results", str(place / "nowhere")]) == 2
     assert main(["tables", "--results", str(place / "results"), "--rooms", str(place / "results")]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2 and all(line.startswith("error: no r") for line in lines)
+    assert len(lines) == 3 and all(line.startswith("error: no r") for line in lines)
+
+
+def test_a_page_that_cannot_be_read_is_one_line_and_code_2(place, capsys):
+    readme = place / "rooms/toy/README.md"
+    readme.write_bytes(b"# caf\xe9")
+    assert run(place, "tables") == 2
+    assert "is not UTF-8" in capsys.readouterr().err
+    readme.unlink(), readme.symlink_to(readme)
+    readme.with_name("claims.csv").unlink(), readme.with_name("claims.csv").mkdir()
+    assert run(place, "tables") == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_reporting_loads_without_tensorflow(place):

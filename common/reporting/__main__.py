@@ -24,7 +24,11 @@ def main(arguments: list[str] | None = None) -> int:
         return _COMMANDS[options.command](options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:  # a page, table or drawing that cannot be read
+        print(f"error: cannot read {error.filename}: {error.strerror}; mend it or delete it", file=sys.stderr)
+    except UnicodeDecodeError as error:
+        print(f"error: a page or table is not UTF-8 ({error}); write it again, ./run_all.sh tables", file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -39,9 +43,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _there(results: Path):
+    """Raises UserError unless there is such a results folder."""
+    if not results.is_dir():
+        raise UserError(f"no results folder {results}: run an experiment first, or name one with --results")
+
+
 def _tell(options) -> list[Told]:
-    if not options.results.is_dir():
-        raise UserError(f"no results folder {options.results}: run an experiment first, or name one with --results")
+    _there(options.results)
     return [tell(room, options.results) for room in find_rooms(options.rooms)]
 
 
@@ -68,6 +77,7 @@ def _report(options) -> int:
 
 
 def _check(options) -> int:
+    _there(options.results)
     failures, warnings = check(options.results, options.rooms, readme=options.readme)
     for line in warnings:
         print(f"warning: {line}")

@@ -87,7 +87,7 @@ def _changed_files(record: Record, results_dir: Path) -> list[str]:
         if label not in record.files or label not in record.sha256:
             lines.append(f"{where} lacks its {'path' if label not in record.files else 'sha256'}")
         elif not path.is_file():
-            lines.append(f"{where} is missing: {path}")
+            lines.append(f"{where} is missing: {path}; give its command again with --rerun")
         elif sha256(path) != record.sha256[label]:
             lines.append(f"{where} has another SHA-256 than recorded: {path}")
     return lines

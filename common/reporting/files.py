@@ -119,7 +119,7 @@ def load_scores(path: str | Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in sorted(archive.files)}
     except DAMAGED_NPZ as error:
-        raise UserError(f"cannot read {path}: {error}; delete it and run the record's command again") from error
+        raise UserError(f"cannot read {path}: {error}; give the record's command again with --rerun") from error
 
 
 def writable(folder: Path):

@@ -165,6 +165,7 @@ _KINDS = {
     "metrics.*": (int, float, type(None)),
     "seconds": (int, float),
     "steps schema settings.seed": (int,),
+    "machine.memory_gb": (int, float, type(None)),
     "settings.key.* machine.* notes.*": _SCALARS,
 }
 

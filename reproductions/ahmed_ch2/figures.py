@@ -81,15 +81,16 @@ def draw_labels(labels, results_dir) -> None:
     """Class-conditional samples of the first of `labels`, a column a class."""
     if not labels:
         return
-    sheet = arrays_of(labels[0], results_dir)["samples"]  # in the order of the ten classes
-    options = labels[0].settings["options"]
+    sheet, options = arrays_of(labels[0], results_dir)["samples"], labels[0].settings["options"]
+    classes = len(sheet) // min(8, options["per_class"])
     note = (
-        f"Class-conditional samples, a column a class, 0 to 9; {options['layers']} layers of {options['width']} maps. "
+        f"Class-conditional samples, a column a class, 0 to {classes - 1}; {options['layers']} layers of "
+        f"{options['width']} maps. "
         f"A judge sees the wanted class in {100 * labels[0].metrics['agreement']:.0f} %. {origin(labels[0])}"
     )
-    by_column = sheet.reshape(10, -1, *sheet.shape[1:]).swapaxes(0, 1).reshape(sheet.shape)
+    by_column = sheet.reshape(classes, -1, *sheet.shape[1:]).swapaxes(0, 1).reshape(sheet.shape)
     path = Path(results_dir) / "ahmed_ch2/by_class.png"
-    side_by_side([("", by_column)], path, note, columns=10, above=range(10))
+    side_by_side([("", by_column)], path, note, columns=classes, above=range(classes))
 
 
 def learning_rates(trained) -> str:

@@ -90,8 +90,8 @@ def one_image(images):
 
 
 def main():
-    for seed in experiment.seeds():
-        experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, "formulas", seed))
+    for wanted in [runs.possible(each) for each in experiment.asked(EXPERIMENT, ["formulas"])]:
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ def run(settings, images, work):
 
 
 def main():
-    for seed in experiment.seeds():
-        experiment.execute(EXPERIMENT, run, runs.possible(experiment.settings(EXPERIMENT, "conditional", seed)))
+    for wanted in [runs.possible(each) for each in experiment.asked(EXPERIMENT, ["conditional"])]:
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

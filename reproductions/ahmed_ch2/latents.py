@@ -13,6 +13,7 @@ import numpy as np
 from absl import flags
 
 from common import experiment
+from common.commandline import integers
 from common.errors import UserError
 from common.evaluation import nats
 from reproductions.ahmed_ch2 import codes, models, runs, sizes
@@ -81,12 +82,9 @@ def run(settings, images, work):
 
 
 def main():
-    for latent in experiment.integers("latent", FLAGS.latent, 1):
-        for model in FLAGS.model:
-            for seed in experiment.seeds():
-                experiment.execute(
-                    EXPERIMENT, run, runs.possible(experiment.settings(EXPERIMENT, model, seed, latent=latent))
-                )
+    sizes_of_z = integers("latent", FLAGS.latent, 1)
+    for wanted in [runs.possible(each) for each in experiment.asked(EXPERIMENT, FLAGS.model, latent=sizes_of_z)]:
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import functools
 from absl import flags
 
 from common import experiment
+from common.commandline import integers
 from common.errors import UserError
 from common.evaluation import nats
 from common.evaluation.judge import train_judge
@@ -96,15 +97,11 @@ def run(settings, images, work):
 
 
 def main():
-    depths = experiment.integers("layers", FLAGS.layers, 0)
+    depths = integers("layers", FLAGS.layers, 0)
     if any(sizes.killed(FLAGS.variant, model, layers) for model in FLAGS.model for layers in depths):
         raise UserError(f"--variant={FLAGS.variant} is of pixelvae for --layers=0 alone: deeper ones die of its rate")
-    for layers in depths:
-        for model in FLAGS.model:
-            for seed in experiment.seeds():
-                experiment.execute(
-                    EXPERIMENT, run, runs.possible(experiment.settings(EXPERIMENT, model, seed, layers=layers))
-                )
+    for wanted in [runs.possible(each) for each in experiment.asked(EXPERIMENT, FLAGS.model, layers=depths)]:
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

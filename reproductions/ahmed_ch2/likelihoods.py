@@ -127,9 +127,8 @@ def evaluator(settings, game):
 
 
 def main():
-    for model in FLAGS.model:
-        for seed in experiment.seeds():
-            experiment.execute(EXPERIMENT, run, runs.possible(experiment.settings(EXPERIMENT, model, seed)))
+    for wanted in [runs.possible(each) for each in experiment.asked(EXPERIMENT, FLAGS.model)]:
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import numpy as np
 from common import data, experiment
 from common.data.binary import BinaryImages, binary_images, drawn
 from common.data.images import Images
+from common.data.needs import needs
 from common.errors import UserError
 from common.evaluation import nats
 from common.models import pixels
@@ -42,13 +43,10 @@ def bits_of(images: Images, settings) -> BinaryImages:
 
 
 def possible(settings):
-    """The settings of a run, before it trains; raises UserError for own images or filters that its nets cannot take."""
-    if settings.dataset.startswith("folder:") and (shape := data.load(settings.dataset).shape) != (28, 28, 1):
-        height, width, channels = shape
-        raise UserError(
-            f"'{settings.dataset}' has images of {height}x{width}x{channels}; this experiment takes grey 28x28 ones: "
-            "binarized_mnist, mnist, digits or folder:PATH@28 of grey images"
-        )
+    """The settings of a run, before it trains; raises UserError for images, filters or averages that cannot be used."""
+    needs(settings.dataset, FLAGS.data_dir, train=32, test=4)
+    if settings.options.get("average", 0) >= 1:
+        raise UserError(f"average={settings['average']:g}: a number below 1 expected, the share kept at each step")
     return pixels.with_centre(settings)
 
 

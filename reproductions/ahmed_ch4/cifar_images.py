@@ -64,8 +64,8 @@ def run(settings, images, work):
 
 
 def main():
-    for seed in experiment.seeds():
-        experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, "images", seed))
+    for wanted in experiment.asked(EXPERIMENT, ["images"]):
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

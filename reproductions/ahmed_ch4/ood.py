@@ -11,6 +11,7 @@ import numpy as np
 from absl import flags
 
 from common import experiment
+from common.commandline import integers
 from common.data.binarise import own_draw
 from common.data.binary import drawn
 from common.errors import UserError
@@ -235,11 +236,9 @@ RUNS = {"vae": run_vae, "pixelcnn": run_pixels, "pixelvae": run_pixels, "dcgan":
 
 def run_all(described, runs):
     """Every held-out class, model and seed that the flags ask for; runs: {model: function}."""
-    for held_out in experiment.integers("held_out", FLAGS.held_out, 0, 9):
-        for model in FLAGS.model:
-            for seed in experiment.seeds():
-                wanted = with_centre(experiment.settings(described, model, seed, held_out=held_out))
-                experiment.execute(described, runs[model], wanted)
+    asked = experiment.asked(described, FLAGS.model, held_out=integers("held_out", FLAGS.held_out, 0, 9))
+    for wanted in [with_centre(each) for each in asked]:
+        experiment.execute(described, runs[wanted.model], wanted)
 
 
 def main():

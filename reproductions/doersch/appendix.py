@@ -83,8 +83,8 @@ def run(settings, images, work):
 
 
 def main():
-    for seed in experiment.seeds():
-        experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, "construction", seed))
+    for wanted in experiment.asked(EXPERIMENT, ["construction"]):
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

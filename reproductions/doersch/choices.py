@@ -88,9 +88,8 @@ def after_epochs(log):
 
 
 def main():
-    for model in FLAGS.model:
-        for seed in experiment.seeds():
-            experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed))
+    for wanted in experiment.asked(EXPERIMENT, FLAGS.model):
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

@@ -161,10 +161,8 @@ def outcome(net, metrics, arrays, log, steps, evaluator):
 
 
 def main():
-    for model in FLAGS.model:
-        run = run_vae if model == "vae" else run_completion
-        for seed in experiment.seeds():
-            experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed))
+    for wanted in experiment.asked(EXPERIMENT, FLAGS.model):
+        experiment.execute(EXPERIMENT, run_vae if wanted.model == "vae" else run_completion, wanted)
 
 
 if __name__ == "__main__":

@@ -92,8 +92,8 @@ def run(settings, images, work):
 
 
 def main():
-    for seed in experiment.seeds():
-        experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, "pixels", seed))
+    for wanted in experiment.asked(EXPERIMENT, ["pixels"]):
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 from absl import flags
 
 from common import experiment
+from common.commandline import integers
 from common.evaluation.judge import train_judge
 from common.training.fit import fit
 from reproductions.doersch import likelihoods, models, samples
@@ -70,10 +71,8 @@ def live_units(net):
 
 
 def main():
-    for latent in experiment.integers("latent", FLAGS.latent, 1):
-        for model in FLAGS.model:
-            for seed in experiment.seeds():
-                experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed, latent=latent))
+    for wanted in experiment.asked(EXPERIMENT, FLAGS.model, latent=integers("latent", FLAGS.latent, 1)):
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-from common import data
+from common import experiment
+from common.data.needs import needs
 from common.errors import UserError
 from common.evaluation import diversity, latents, texture
 from common.evaluation.samples import frechet_distance, nearest_squared_distance, precision_recall
@@ -36,19 +37,14 @@ def labelled(images, side=28):
         )
 
 
-def enough(settings, train=32, test=4):
-    """The settings of a run, before it trains; raises UserError if the judge gets less than a batch of images or no
-    spread of features. Only the user's own folders can have too few.
+def enough(settings, train=32, test=4, side=28):
+    """The settings of a run, before it trains; raises UserError if the judge gets less than a batch of images, none
+    of `side`, or no spread of features or pictures.
     """
-    if not settings.dataset.startswith("folder:"):
-        return settings
-    images = data.load(settings.dataset)
-    found = len(images.train), len(images.test)
-    if found[0] < train or found[1] < test:
-        raise UserError(
-            f"'{images.name}' has {found[0]} training and {found[1]} test images; this experiment needs at least "
-            f"{train} and {test}: add images (the last tenth of a folder is its test set)"
-        )
+    needs(settings.dataset, experiment.FLAGS.data_dir, side, None if side is None else 1, train, test, varied=True)
+    for name in {"samples", "curve_samples"} & settings.options.keys():
+        if settings[name] < test:
+            raise UserError(f"{name}={settings[name]}: at least {test} expected, for a spread")
     return settings
 
 

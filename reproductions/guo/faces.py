@@ -156,11 +156,9 @@ def measured(game, at, drawn_at, images, settings):
 
 
 def main():
-    for model in FLAGS.model:
-        for seed in experiment.seeds():
-            wanted = experiment.settings(EXPERIMENT, model, seed)
-            wanted = evaluation.enough(wanted, train=8)  # each is turned four times
-            experiment.execute(EXPERIMENT, run, wanted)
+    asked = experiment.asked(EXPERIMENT, FLAGS.model)
+    for wanted in [evaluation.enough(each, train=8, side=None) for each in asked]:  # 8: each is turned four times
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ def run(settings, images, work):
 
 
 def main():
-    for seed in experiment.seeds():
-        experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, "formulas", seed))
+    for wanted in experiment.asked(EXPERIMENT, ["formulas"]):
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

@@ -116,10 +116,8 @@ def run(settings, images, work):
 
 
 def main():
-    for model in FLAGS.model:
-        for seed in experiment.seeds():
-            wanted = evaluation.enough(experiment.settings(EXPERIMENT, model, seed))
-            experiment.execute(EXPERIMENT, run, wanted)
+    for wanted in [evaluation.enough(each) for each in experiment.asked(EXPERIMENT, FLAGS.model)]:
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":

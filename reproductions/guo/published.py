@@ -40,9 +40,8 @@ def run(settings, images, work):
 
 
 def main():
-    for model in flags.FLAGS.model:
-        for seed in experiment.seeds():
-            experiment.execute(EXPERIMENT, run, experiment.settings(EXPERIMENT, model, seed))
+    for wanted in experiment.asked(EXPERIMENT, flags.FLAGS.model):
+        experiment.execute(EXPERIMENT, run, wanted)
 
 
 if __name__ == "__main__":
