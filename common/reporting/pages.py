@@ -259,7 +259,10 @@ def _cost_table(records: list[Record]) -> Table:
         rows.append([experiment, scale, len(members), round(sum(seconds)), round(max(seconds), 1), machine])
     total = duration(sum(record.seconds for record in records))
     columns = ["experiment", "scale", "runs", "seconds, all", "seconds, longest run", "hardware"]
-    return Table("Cost and hardware", columns, rows, [f"All {len(records)} runs together: {total}."])
+    notes = [f"All {len(records)} runs together: {total}. Some ran beside others on a shared machine."]
+    if any(record.machine.get("trained_on") for record in records):
+        notes.append("Of what was trained on an accelerator the seconds are mostly those of its evaluation alone.")
+    return Table("Cost and hardware", columns, rows, notes)
 
 
 def _limits_section(told: Told) -> str:

@@ -150,7 +150,8 @@ def means_and_medians(models):
         shown = list(zip(models, columns, strict=True))
         if has_states(rows[-1]):
             shown.append(("dcgan by the logit averaged over the last states", averaged(rows[-1])))
-        return "; ".join(f"{name} mean {c.mean():.2f}, median {np.median(c):.2f}" for name, c in shown)
+        means = "; ".join(f"{name} mean {c.mean():.2f}, median {np.median(c):.2f}" for name, c in shown)
+        return f"{means}; of these very trainings, by paired bootstrap: table Differences of AUPR"
 
     return text
 

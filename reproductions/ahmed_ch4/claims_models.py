@@ -198,7 +198,8 @@ def both_bounds(rows) -> str:
 def kl_beside(rows) -> str:
     found = {model: np.mean([r.metrics["kl_rest_nats"] for r in used]) for model, used in rows.items()}
     words = ", ".join(f"{m} {value:.1f}" for m, value in found.items())
-    return f"KL of the rest, nats: {words}; layer by layer: Figure 2.4b, chapter 2"
+    ends = "with masked layers and without, the ends of the sentence; by their number: Figure 2.4b, chapter 2"
+    return f"KL of the rest, nats: {words}; {ends}"
 
 
 def classifier_beside(rows) -> str:
