@@ -9,6 +9,7 @@ random trainings, so that one seed of it decides nothing.
 """
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,18 @@ def rule(value, *nets, text="", early=False, to_the_end=False, seen=None, arrays
 def metric(name, net, **fields):
     """Measure of one metric of one net."""
     return rule(lambda m: m[name], net, **fields)
+
+
+def each_shown(measured):
+    """The same measure; of several seeds the text has each one's number, which mean and spread hide."""
+
+    def found(records) -> Measurement | None:
+        made = measured(records)
+        if made is None or len(made.values) < 2:
+            return made
+        return replace(made, text=f"(each: {', '.join(f'{v:.2f}' for v in made.values)}) {made.text}".strip())
+
+    return found
 
 
 def gap(name, first, second, digits=3, **fields):

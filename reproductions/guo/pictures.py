@@ -11,7 +11,21 @@ from matplotlib.ticker import MultipleLocator
 from sklearn.decomposition import PCA
 
 from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
-from reproductions.guo.chosen import BAO, CVAE, DCGAN, FACES, GAN, RADFORD, VAE, best, judges, length, of_net, scores
+from reproductions.guo.chosen import (
+    BAO,
+    CVAE,
+    DCGAN,
+    FACES,
+    GAN,
+    RADFORD,
+    VAE,
+    best,
+    epochs,
+    judges,
+    length,
+    of_net,
+    scores,
+)
 
 
 def draw(records, results_dir: str | Path) -> None:
@@ -101,7 +115,8 @@ def other_judge(record, other) -> str:
 def faces(record, arrays, path):
     """F6: 64 real faces beside 64 generated ones from fixed noise."""
     last = f"grid_q{len(arrays['grid_epochs'])}"
-    grids = [(name, image_grid(arrays[key][:64], 8)) for name, key in (("real", "real"), ("generated", last))]
+    when = f"generated, epoch {arrays['grid_epochs'][-1]}"
+    grids = [(name, image_grid(arrays[key][:64], 8)) for name, key in (("real", "real"), (when, last))]
     caption = f"Fig. F6: real and generated faces ({origin(record)}; {record.stand_in or record.data['name']})."
     panels((8, 4.4), grids, 1, path, caption)
 
@@ -175,7 +190,7 @@ def cvae_gan_samples(record, arrays, path):
 def styles_and_walks(record, arrays, path):
     """F13: a row a digit of eight prior draws; walks between two test images; one z a row under ten labels."""
     grids = [
-        ("(a) one digit a row,\neight draws of z", tiled(arrays["classes"])),
+        (f"(a) epoch {epochs(record)}: one digit a row,\neight draws of z", tiled(arrays["classes"])),
         ("(b) from a real image (left)\nto another (right)", tiled(arrays["walk"])),
         ("(c) one z a row,\nten labels", tiled(arrays["labels_swapped"])),
     ]

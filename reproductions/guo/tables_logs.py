@@ -15,7 +15,7 @@ NETS = {"gan": GAN, "dcgan": DCGAN, "faces": FACES, "vae": VAE, "cvae_gan": CVAE
 LOSSES = {
     "gan": ("d_loss", "g_loss", "D_x", "D_Gz"),
     "dcgan": ("d_loss", "g_loss", "D_x", "D_Gz"),
-    "faces": ("d_loss", "g_loss", "D_x", "D_Gz"),
+    "faces": ("d_loss", "g_loss", "D_x", "D_Gz", "D_Gz_after"),
     "cvae_gan": ("loss_D", "loss_C", "loss_G"),
 }
 OF_VAE = ("loss", "test_loss", "test_reconstruction", "test_kl")
