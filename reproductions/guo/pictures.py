@@ -190,7 +190,7 @@ def cvae_gan_samples(record, arrays, path):
 def styles_and_walks(record, arrays, path):
     """F13: a row a digit of eight prior draws; walks between two test images; one z a row under ten labels."""
     grids = [
-        (f"(a) epoch {epochs(record)}: one digit a row,\neight draws of z", tiled(arrays["classes"])),
+        (f"(a) one digit a row,\neight z; epoch {epochs(record)}", tiled(arrays["classes"])),
         ("(b) from a real image (left)\nto another (right)", tiled(arrays["walk"])),
         ("(c) one z a row,\nten labels", tiled(arrays["labels_swapped"])),
     ]
