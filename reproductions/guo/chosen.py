@@ -36,6 +36,7 @@ CHANGED = [variant(BAO, name) for name in ("gc_0.1", "no_discriminator", "no_cla
 CHANGED += [variant(CVAE, name) for name in ("kl_scaled", "kl_batch_mean")]
 LONGER = {net: f"{net.rpartition('/')[2]}_50" for net in (CVAE, BAO, *CHANGED)}
 LONGER |= {DCGAN: "as_code_40", FACES: "as_described_62"}
+LONGER |= {variant(DCGAN, name): f"{name}_40" for name in ("one_step", "strided", "batch_norm")}
 
 
 def of_net(records, net: str) -> list[Record]:

@@ -149,7 +149,8 @@ def dcgan_ablation(records) -> Table | None:
     metrics = ("classes", "label_entropy_nats", "frechet", "frechet_inference", "precision", "d_loss_last",
                "g_loss_last", "g_loss_slope", "D_Gz_last")  # fmt: skip
     nets = [(DCGAN, "as in the code"), (longer(DCGAN), "as in the code, longer")]
-    nets += [(variant(DCGAN, c), f"code, but {CHANGE_WORDS[c]}") for c in DCGAN_CHANGES]
+    for net, words in [(variant(DCGAN, c), f"code, but {CHANGE_WORDS[c]}") for c in DCGAN_CHANGES]:
+        nets += [(net, words), *([(longer(net), f"{words}, longer")] if net in LONGER else [])]
     nets += [(RADFORD, "as described")]
     nets += [(variant(RADFORD, c), f"described, but {CHANGE_WORDS[c]}") for c in CHANGE_WORDS if c not in DCGAN_CHANGES]
     rows = []
