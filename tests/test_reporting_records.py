@@ -201,5 +201,5 @@ def test_damaged_scores_are_named(tmp_path):
         bare.getvalue(),
     ):
         path.write_bytes(damaged)
-        with pytest.raises(UserError, match="cannot read .*x.npz: .*; delete it and run"):
+        with pytest.raises(UserError, match="cannot read .*x.npz: .*; give the record.s command again with --rerun"):
             load_scores(path)
