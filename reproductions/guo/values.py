@@ -114,6 +114,8 @@ def steadier(a, b) -> float:
 def steadier_shown(a, b) -> str:
     """The two means, and over how many epochs."""
     first, second = common_log_steps(a, b)
+    if not len(first):  # one epoch has no step to the next
+        return ""
     return f"{first.mean():.3g} against {second.mean():.3g}, both over the first {len(first) + 1} epochs"
 
 
