@@ -1,5 +1,7 @@
 """What an experiment needs of the images, told before anything trains."""
 
+import functools
+
 import numpy as np
 
 from common.data import load
@@ -8,6 +10,7 @@ from common.errors import UserError
 GREY_28 = ("binarized_mnist", "digits", "fashion_mnist", "mnist")  # known to have all of it, so not read for the check
 
 
+@functools.cache  # every run of a command asks, mostly of one data set
 def needs(name, data_dir=None, side=28, channels=1, train=1, test=1, varied=False):
     """Raises UserError unless data set `name` has at least so many images, of this size and these channels.
 

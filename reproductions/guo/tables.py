@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from common.reporting.tables import Table, over_seeds
-from reproductions.guo import author, chosen, figures, figures_frechet, pictures, tables_logs, values
+from reproductions.guo import author, figures, figures_frechet, pictures, tables_logs, values
 from reproductions.guo.chosen import (
     BAO,
     CVAE,
@@ -283,8 +283,8 @@ def faces(records) -> Table | None:
     return table(
         "Faces", [*HEAD, "Fréchet", "precision", "recall", "edge ratio", "pairwise ratio", "duplicates", "d_loss",
                   "g_loss"],
-        [row(records, variant(FACES, name), metrics, text, chosen.of_net) for name, text in words.items()]
-        + [row(records, chosen.longer(FACES), metrics, "tutorial DCGAN, trained longer", chosen.of_net)],
+        [row(records, variant(FACES, name), metrics, text, of_net) for name, text in words.items()]
+        + [row(records, longer(FACES), metrics, "tutorial DCGAN, trained longer", of_net)],
         *notes,
         steps_an_epoch(records),
         f"Fréchet distance between real faces, training against held-out: {halves}. Edge ratio and pairwise ratio: "
