@@ -117,10 +117,16 @@ def tell(room: Room, results_dir: str | Path, root: str | Path = ROOT) -> Told:
       UserError: a damaged record, or a claim whose measure fails or compares what cannot be compared.
     """
     records = [record for record in load_all(results_dir, room.name) if "--set=" not in record.command]
-    return Told(room, records, [_row(room, claim, records, results_dir, root) for claim in room.claims])
+    stale = {kind: is_stale(record, root) for kind, record in {_code(record): record for record in records}.items()}
+    return Told(room, records, [_row(room, claim, records, results_dir, stale) for claim in room.claims])
 
 
-def _row(room: Room, claim: Claim, records: list[Record], results_dir: str | Path, root: str | Path) -> Row:
+def _code(record: Record) -> tuple:
+    """What decides whether a record is stale; hundreds of records share a few."""
+    return (record.experiment, repr(record.code))
+
+
+def _row(room: Room, claim: Claim, records: list[Record], results_dir: str | Path, stale_modules: dict) -> Row:
     measure = with_folder(room.measures.get(claim.claim_id), results_dir)
     try:
         found = best_measurement(measure, records, room.as_at_paper_scale)
@@ -129,7 +135,7 @@ def _row(room: Room, claim: Claim, records: list[Record], results_dir: str | Pat
         raise UserError(f"{room.name}, claim {claim.claim_id}: {error}") from error
     if word == NOT_RUN and not reason and claim.claim_id in room.measures:
         reason = "no records yet"
-    stale = sorted({module for record in (found.records if found else ()) for module in is_stale(record, root)})
+    stale = sorted({module for record in (found.records if found else ()) for module in stale_modules[_code(record)]})
     return Row(claim, found, word, reason, tuple(stale))
 
 
