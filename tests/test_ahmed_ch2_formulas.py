@@ -11,6 +11,7 @@ import tensorflow as tf
 from common.nets.causal import MaskedConv2D, raster_mask
 from common.nets.gated import GatedStack
 from common.nets.weight_norm import normed_encoder_28, normed_upsampler_28
+from common.training.game import Noise
 from reproductions.ahmed_ch2 import bounds, macs, recurrent, small_vae, supports
 
 
@@ -194,3 +195,14 @@ def test_small_bits_keep_the_grey_mean():
     bits = small_vae.small_bits(grey, 1)
     assert bits.shape == (50, 14, 14, 1) and set(np.unique(bits)) == {0, 255}
     assert bits.mean() == pytest.approx(grey.mean(), abs=4)
+
+
+def test_eight_draws_train_on_the_mean_of_eight_bounds():
+    bits = np.random.default_rng(0).integers(0, 2, (6, 14, 14, 1)).astype(np.uint8) * np.uint8(255)
+    vae, noise = small_vae.SmallVAE(bits, draws=8), Noise([1, 1], 0)
+    assert vae.draws == small_vae.SmallVAE(bits).draws == 1  # batches a step takes: both see the same images
+    loss = vae.objectives({"image": bits / np.float32(255)}, noise, ("vae",))["vae"]
+    drawn = Noise([1, 1], 0).normal(6, 8, small_vae.LATENT + small_vae.TOP)
+    x = bits.reshape(6, -1) / np.float32(255)
+    each = [np.mean(vae.elbo(x, drawn[:, k][None])) for k in range(8)]
+    np.testing.assert_allclose(loss, -np.mean(each), rtol=1e-5)

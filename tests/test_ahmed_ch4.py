@@ -33,6 +33,7 @@ from reproductions.ahmed_ch4 import (
     claims,
     claims_models,
     densities,
+    intervals,
     lengths,
     models,
     networks,
@@ -1057,3 +1058,17 @@ def test_a_shortened_training_is_named_beside_paper_scales_length():
     assert lengths.shortened(short) == "pixelcnn: 3,000 of 200,000 iterations"
     assert lengths.shortened([record("vae", epochs=10)]) == "vae: 10 of 200 epochs"
     assert lengths.shortened([*short[1:], record("dcgan", "smoke", iterations=20)]) == ""
+
+
+def test_a_cell_with_one_training_borrows_the_spread_of_the_others():
+    """sd 1 with 2 + 1 - 1 degrees of freedom; and over many columns it covers one more training 95 times in 100."""
+    low, high = intervals.borrowed_interval(5.0, [[1.0, 3.0], [4.0, 4.0], [5.0]])
+    assert (low + high) / 2 == pytest.approx(5.0)
+    assert (high - low) / 2 == pytest.approx(4.3027 * 1.0 * np.sqrt(2), rel=1e-4)
+    assert intervals.borrowed_interval(5.0, [[5.0], [2.0]]) is None
+    rng, inside = np.random.default_rng(0), 0
+    for _ in range(4_000):
+        ours, printed = rng.normal(size=2)
+        low, high = intervals.borrowed_interval(ours, [rng.normal(7, 1, 3), rng.normal(-2, 1, 3), [ours]])
+        inside += low <= printed <= high
+    assert inside / 4_000 == pytest.approx(0.95, abs=0.012)  # 3.5 standard errors

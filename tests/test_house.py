@@ -66,3 +66,26 @@ def test_a_script_has_250_lines_and_a_module_350_at_most(path):
     text = path.read_text()
     script = "experiment.main(main)" in text
     assert len(text.splitlines()) <= (250 if script else 350)
+
+
+def test_no_model_takes_a_name_that_the_core_reads():
+    """`Game.draws` is how many batches a step consumes: who keeps another number there trains on other images."""
+    core = {"draws", "images", "labels", "turns", "players", "networks", "player_optimizers", "steps_done"}
+    classes = [(path, node) for path in MODULES for node in ast.walk(ast.parse(path.read_text())) if is_class(node)]
+    games = {"Game"}
+    while found := {c.name for _, c in classes if games & {ast.unparse(b).split(".")[-1] for b in c.bases}} - games:
+        games |= found
+    assert len(games) > 10
+    taken = [
+        f"{name(path)}:{node.lineno} assigns self.{node.attr}"
+        for path, cls in classes
+        if cls.name in games - {"Game"}
+        for node in ast.walk(cls)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self"
+        if node.attr in core
+    ]
+    assert not taken, "\n".join(taken)
+
+
+def is_class(node):
+    return isinstance(node, ast.ClassDef)

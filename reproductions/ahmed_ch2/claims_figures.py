@@ -1,5 +1,6 @@
 """Measures of the claims on Figures 2.4, 2.5 and A.2: records of layers.py, latents.py and labels.py."""
 
+import math
 from itertools import compress
 
 from common.reporting.claims import Measurement, measure
@@ -95,8 +96,8 @@ def first_gain(vae, _) -> float:
 
 
 def enough_layers(vae, cnn) -> float:
-    """No. 15: fewest layers with a bound within 0.5 nats of the PixelCNN's NLL at 12 layers; 99 if none."""
-    return min((n for n, r in vae.items() if nll(r) <= nll(cnn[12]) + 0.5), default=99)
+    """No. 15: fewest layers with a bound within 0.5 nats of the PixelCNN's NLL at 12 layers; infinite if none."""
+    return min((n for n, r in vae.items() if nll(r) <= nll(cnn[12]) + 0.5), default=math.inf)
 
 
 def a2_order(vae, cnn) -> float:
@@ -145,7 +146,7 @@ MEASURES |= {
                           compares=True, text=lambda vae, cnn: "per cent by depth " + curve(vae, "probe_accuracy"))),
     "C12b": compared(sweep(lambda vae, cnn: vae[1].metrics["kl_nats"], (1,))),
     "C15": compared(sweep(enough_layers, ALL, (12,), text=lambda vae, cnn: (
-        f"{'(none) ' * (enough_layers(vae, cnn) == 99)}PixelCNN {nll(cnn[12]):.2f}; PixelVAE {curve(vae)}"))),
+        f"{'(none) ' * (enough_layers(vae, cnn) == math.inf)}PixelCNN {nll(cnn[12]):.2f}; PixelVAE {curve(vae)}"))),
     "C19b": compared(sweep(a2_order, (2,), (2, 4), (1, 1), text=lambda vae, cnn: (
         f"{nll(vae[2]):.2f}, {nll(cnn[4]):.2f}, {nll(cnn[2]):.2f}; KL of the PixelVAE {vae[2].metrics['kl_nats']:.2f}"
     ))),

@@ -26,7 +26,7 @@ class SmallVAE(Game):
     """
 
     def __init__(self, images, levels=1, draws=1):
-        self.levels, self.draws = levels, draws
+        self.levels, self.samples = levels, draws
         encoder = dense_stack(PIXELS, [UNITS], 2 * LATENT + 2 * TOP * (levels - 1), name="encoder")
         decoder = dense_stack(LATENT, [UNITS], PIXELS, name="decoder")
         prior = dense_stack(TOP, [UNITS], 2 * LATENT, name="prior")
@@ -57,7 +57,7 @@ class SmallVAE(Game):
 
     def objectives(self, batch, noise, turn):
         x = tf.reshape(batch["image"], [-1, PIXELS])
-        draws = noise.normal(x.shape[0], self.draws, LATENT + TOP)
+        draws = noise.normal(x.shape[0], self.samples, LATENT + TOP)
         return {"vae": -tf.reduce_mean(self.elbo(x, tf.transpose(draws, [1, 0, 2])))}
 
 

@@ -13,7 +13,8 @@ REPEATS = 3
 def metrics(drawn=100, batch=100, width=16, deep=12, shallow=2) -> dict[str, float]:
     """PixelVAE of `shallow` layers over PixelCNN of `deep`: step time, time to draw `drawn` images, MACs; ratios.
 
-    Medians of REPEATS timings each, first calls left out. seconds_*: of the two nets.
+    Medians of REPEATS timings each, first calls left out; a step ends when its losses are there. seconds_*: of the two
+    nets.
     """
     bits = (np.random.default_rng(0).random((batch, 28, 28, 1)) < 0.13).astype(np.uint8) * np.uint8(255)
     games = {
@@ -23,7 +24,7 @@ def metrics(drawn=100, batch=100, width=16, deep=12, shallow=2) -> dict[str, flo
     rows, seed = tf.range(batch)[None], tf.constant([1, 1])
     steps = {name: tf.function(game.one_step, autograph=False) for name, game in games.items()}
     works = {
-        "step": {name: lambda step=step: step(rows, seed) for name, step in steps.items()},
+        "step": {name: lambda step=step: [float(v) for v in step(rows, seed).values()] for name, step in steps.items()},
         "draw": {name: lambda game=game: samples.draws(game, drawn) for name, game in games.items()},
     }
     found = {}

@@ -7,8 +7,9 @@ trainings (all ten start from the same initial weights, so not all of it).
 import math
 
 import numpy as np
+from scipy.special import stdtrit
 
-from common.reporting.verdicts import t_interval
+from common.reporting.verdicts import CONFIDENCE, t_interval
 
 
 def hull(*intervals, low=-math.inf, high=math.inf) -> tuple[float, float] | None:
@@ -17,6 +18,19 @@ def hull(*intervals, low=-math.inf, high=math.inf) -> tuple[float, float] | None
     if not found:
         return None
     return float(max(low, min(a for a, _ in found))), float(min(high, max(b for _, b in found)))
+
+
+def borrowed_interval(value, cells) -> tuple[float, float] | None:
+    """Where one more training of a cell with one training lands: value ± t sd sqrt(2), by the sd and the degrees of
+    freedom that other cells of the model have together; None if none of them [values of a cell] has several.
+    """
+    spread = [np.asarray(each, float) - np.mean(each) for each in cells if len(each) > 1]
+    if not spread:
+        return None
+    freedom = sum(len(each) - 1 for each in spread)
+    sd = math.sqrt(sum(float(np.sum(each**2)) for each in spread) / freedom)
+    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * sd * math.sqrt(2)
+    return value - half, value + half
 
 
 def difference_interval(columns, _):

@@ -143,7 +143,7 @@ def seeds(cells, others) -> Table:
             rows.append([f"{model} {HEADLINE[model]}", str(digit), cell, len(values), mean, spread, each])
     titles = ["score", "held out", "printed", "seeds", "mean", "sd", "each"]
     shown = {model: {d: r for d, r in cells[model].items() if d in found} for model, found in others.items() if found}
-    notes = [*origin(shown), "The seed named comes first.", *where_trained(cells, others)]
+    notes = [*origin(shown), "Each: seeds in order.", *where_trained(cells, others)]
     return Table("Cells of Table 4.1 trained with several seeds: AUPR in per cent", titles, rows, notes)
 
 
