@@ -66,6 +66,7 @@ def test_claim_6_would_notice_a_kernel_that_is_not_flipped():
 def test_claim_38_counts_the_layers_of_the_built_networks():
     found = convolutions.claim_38()
     assert found["c38_doubled_faces"] == 1 and found["c38_halved_faces"] == 0.75  # 64 to 3 is no half
+    assert found["c38_halved_hidden_faces"] == 1
     assert found["c38_doubled_mnist_code"] == 0  # 56, 56, 28
 
 

@@ -203,7 +203,7 @@ FORMULAS = {
                     text="{c06_fractional_side:.0f} against {c06_wide_side:.0f}"),
     "C27d": formula("c27_beta"),
     "C38a": formula("c38_doubled_faces"),
-    "C38b": formula("c38_halved_faces", function=lambda share: min(1.0, 4 * share[0] / 3)),  # of four the last does not
+    "C38b": formula("c38_halved_hidden_faces"),
     "C38d": formula("c38_halved_faces"),
     "C38c": formula("c38_doubled_mnist_code"),
     "C39a": formula("c39_kl_relative_error"),

@@ -116,5 +116,6 @@ def claim_38():
         sides, channels = np.array(maps_of(network), float).T
         found[f"c38_doubled_{name}"] = np.mean(sides[1:] == 2 * sides[:-1])
         found[f"c38_halved_{name}"] = np.mean(2 * channels[1:] == channels[:-1])
+        found[f"c38_halved_hidden_{name}"] = np.mean(2 * channels[1:-1] == channels[:-2])
         found[f"c38_last_side_{name}"] = sides[-1]
     return found
