@@ -18,6 +18,7 @@ from common.data import cache, packs, sources, tfds_sets
 from common.data.binarise import own_draw
 from common.data.embedded import SETS, english
 from common.data.images import Images
+from common.data.needs import needs
 from common.errors import UserError
 
 # The embedded sets are part of the committed results: their bytes must not drift with a library or a machine.
@@ -493,6 +494,31 @@ def test_original_order_undoes_the_order_of_tfds(name, split, first):
     hasher = hashing.Hasher(split)
     stored = sorted(range(count), key=lambda row: hasher.hash_key(keys[row]))
     assert keys[0] == first and tfds_sets._original_order(name, split, count).tolist() == stored
+
+
+@pytest.mark.parametrize(("name", "found"), [("celeb_a", "30 training and 20 test"), ("svhn_cropped", "30 training")])
+def test_a_built_set_that_was_cut_short_is_not_the_set(name, found, monkeypatch):
+    count, side = {"train": 30, "test": 20}, 64 if name == "celeb_a" else 32
+    parts = {split: {"pixels": np.zeros((n, side, side, 3), np.uint8)} for split, n in count.items()}
+    monkeypatch.setattr(tfds_sets, "_split", lambda name, builder, split: parts[split])
+    with pytest.raises(UserError, match=f"it has {found}"):
+        tfds_sets._read(name, None, "TFDS")
+
+
+def test_the_newest_version_of_a_built_set_is_taken(tmp_path):
+    for version in ("3.0.2", "3.0.10", "2.9.9"):
+        (tmp_path / "mnist" / version).mkdir(parents=True)
+        (tmp_path / "mnist" / version / "dataset_info.json").touch()
+    assert tfds_sets.find_built("mnist", tmp_path).name == "3.0.10"
+
+
+def test_needs_speaks_of_the_size_and_the_colour_it_asks_for():
+    with pytest.raises(UserError, match="takes colour 64x64 ones: folder:PATH@64 of colour images"):
+        needs("digits", side=64, channels=3)
+    with pytest.raises(UserError, match="takes grey 28x28 ones: mnist, digits or folder:PATH@28"):
+        needs("rooms32")
+    with pytest.raises(UserError, match="1500 training and 297 test images; this experiment needs at least 5000"):
+        needs("digits", train=5000)
 
 
 @needs_data

@@ -123,7 +123,9 @@ def test_a_tf_config_that_cannot_work_is_told_in_one_line(monkeypatch, cluster, 
 
 
 def test_the_chief_alone_keeps_the_work_folder_and_the_others_start_from_its_checkpoint(monkeypatch, tmp_path):
-    (tmp_path / "checkpoint.weights.h5").write_bytes(b"of the chief")
+    (tmp_path / "last").mkdir()
+    for file in ("checkpoint.weights.h5", "steps.csv", "last/000002.weights.npz", "lock"):
+        (tmp_path / file).write_bytes(b"of the chief")
     seen = []
     for index in (0, 1):
         monkeypatch.setenv(
@@ -134,6 +136,12 @@ def test_the_chief_alone_keeps_the_work_folder_and_the_others_start_from_its_che
         seen.append((strategy.is_chief("multi_worker"), strategy.folder(tmp_path, "multi_worker")))
     assert seen == [(True, tmp_path), (False, tmp_path / "worker-1")]
     assert (tmp_path / "worker-1/checkpoint.weights.h5").read_bytes() == b"of the chief"
+    kept = sorted(str(path.relative_to(tmp_path / "worker-1")) for path in (tmp_path / "worker-1").rglob("*.*"))
+    assert kept == [
+        "checkpoint.weights.h5",
+        "last/000002.weights.npz",
+        "steps.csv",
+    ]  # what callbacks kept, too; no lock
 
 
 def in_subprocess(devices, folder):

@@ -7,7 +7,8 @@ import numpy as np
 from common.data import load
 from common.errors import UserError
 
-GREY_28 = ("binarized_mnist", "digits", "fashion_mnist", "mnist")  # known to have all of it, so not read for the check
+GREY_28 = ("binarized_mnist", "digits", "fashion_mnist", "mnist")  # known to be so, and not read for the check
+SURE = 250  # images that each of them has in both parts
 
 
 @functools.cache  # every run of a command asks, mostly of one data set
@@ -17,14 +18,16 @@ def needs(name, data_dir=None, side=28, channels=1, train=1, test=1, varied=Fals
     side, channels: None for any. varied: some class must have test images that differ, and there must be two classes;
     sets without labels pass, for what needs labels says so itself.
     """
-    if name in GREY_28:
+    if name in GREY_28 and (side or 28, channels or 1) == (28, 1) and max(train, test) <= SURE:
         return
     images = load(name, data_dir)
     height, width, found = images.shape
     if (side or height, side or width, channels or found) != images.shape:
+        colour = {1: "grey ", 3: "colour "}.get(channels, "")
+        known = "mnist, digits or " if (side, channels) == (28, 1) else ""
         raise UserError(
-            f"'{name}' has images of {height}x{width}x{found}; this experiment takes grey {side}x{side} ones: mnist, "
-            f"digits or folder:PATH@{side} of grey images"
+            f"'{name}' has images of {height}x{width}x{found}; this experiment takes {colour}{side or height}x"
+            f"{side or width} ones: {known}folder:PATH@{side or height} of {colour}images"
         )
     if len(images.train) < train or len(images.test) < test:
         raise UserError(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import re
 import sys
 import tempfile
 import urllib.error
@@ -35,6 +36,8 @@ ORDER_PROOF = {
     "kmnist": "77d83a49ca5434c5",
     "cifar10": "cec8a24a1e92aa2e",
 }
+# Training and test images of the sets that TFDS stores without such a proof.
+SIZES = {"celeb_a": (162_770, 19_962), "svhn_cropped": (73_257, 26_032)}
 
 _IDX = tuple(
     f"{part}-ubyte.gz" for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
@@ -67,9 +70,9 @@ def find_built(name: str, data_dir: Path | None) -> Path | None:
     """The folder of a set that TFDS has already built, newest version first; None if there is none."""
     for root in (data_dir, Path.home() / "tensorflow_datasets"):
         if root is not None:
-            built = sorted((root / builder_name(name)).glob("**/dataset_info.json"))
+            built = [path.parent for path in (root / builder_name(name)).glob("**/dataset_info.json")]
             if built:
-                return built[-1].parent
+                return max(built, key=lambda folder: [int(number) for number in re.findall(r"\d+", folder.name)])
     return None
 
 
@@ -195,6 +198,9 @@ def _read(name: str, builder, source: str) -> Images:
         factor_names=factor_names,
         source=source,
     )
+    found, whole = (len(images.train), len(images.test)), SIZES.get(builder_name(name))
+    if whole and found != whole:  # a build that was cut short must not pass as the set itself
+        raise UserError(f"it has {found[0]:,} training and {found[1]:,} test images, not {whole[0]:,} and {whole[1]:,}")
     if ORDER_PROOF.get(name, proof := order_proof(images)) != proof:
         raise RuntimeError(f"{source}: the original order of the images could not be restored")
     return images

@@ -40,6 +40,9 @@ class _Save(keras.callbacks.Callback):
 class _Log(keras.callbacks.Callback):
     """Averages what is logged over an epoch's programs; a value that is not finite ends the run before it is saved.
 
+    A program gives the mean over its steps, and all programs of an epoch count alike: where the last one is shorter,
+    its steps weigh more.
+
     Comes first among the callbacks: those after it see the averages, and an epoch is logged before it is saved.
     """
 

@@ -14,7 +14,6 @@ several replicas may not update weights inside a graph loop or XLA. So the loop 
 Keras's callbacks) and steps run one at a time, not compiled by XLA.
 """
 
-import contextlib
 import functools
 import itertools
 import json
@@ -109,7 +108,7 @@ def is_chief(name):
 
 
 def folder(work, name):
-    """The work folder of this process: `work` for the chief, else a folder inside, set back to the chief's checkpoint.
+    """The work folder of this process: `work` for the chief, else a folder inside with a copy of all that is there.
 
     All workers must start from one checkpoint, and after a kill theirs may be an epoch apart. The chief cannot write a
     new one before every worker takes part in its next step. `work` must lie where all workers see it.
@@ -119,10 +118,9 @@ def folder(work, name):
         return work
     own = work / "-".join(map(str, worker()))
     shutil.rmtree(own, ignore_errors=True)
-    own.mkdir(parents=True)
-    for file in (checkpoints.NAME, "log.csv"):
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(work / file, own / file)
+    work.mkdir(parents=True, exist_ok=True)
+    # Callbacks keep more than the checkpoint: states on the way, rows of single steps, best weights.
+    shutil.copytree(work, own, ignore=shutil.ignore_patterns("lock", "chief-*", "worker-*"))
     return own
 
 

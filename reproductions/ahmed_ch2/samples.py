@@ -56,7 +56,7 @@ def quality(drawn, bits, judge) -> dict[str, float]:
     judge_confidence: mean probability of the likeliest class; class_entropy: of the mean probabilities, nats (2.303 if
     all ten are equally frequent). unseen_patches: share of the 5x5 patches that are not all background and occur
     nowhere in the training images; *_test: the same of as many test images. copies: share of samples that repeat
-    a training image, bit for bit.
+    a training image, bit for bit. Where training bits are drawn anew in every step, validation images stand for them.
     """
     real = spread(bits.test, len(drawn))
     train = bits.train if bits.kind != "dynamic" else bits.validation

@@ -1,5 +1,6 @@
 """Figures 2.4 and 2.5 in numbers: what the authors print by depth, and neighbours in latent space, beside ours."""
 
+import functools
 from pathlib import Path
 
 from common.reporting.claims import load_claims
@@ -10,6 +11,7 @@ from reproductions.ahmed_ch2.claims_figures import DEPTHS, place
 from reproductions.ahmed_ch2.selection import chosen, learning_rate
 
 
+@functools.cache  # asked for every row
 def printed() -> dict[str, str]:
     """{claim id: what is printed}."""
     return {
