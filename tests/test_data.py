@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -496,13 +497,29 @@ def test_original_order_undoes_the_order_of_tfds(name, split, first):
     assert keys[0] == first and tfds_sets._original_order(name, split, count).tolist() == stored
 
 
-@pytest.mark.parametrize(("name", "found"), [("celeb_a", "30 training and 20 test"), ("svhn_cropped", "30 training")])
-def test_a_built_set_that_was_cut_short_is_not_the_set(name, found, monkeypatch):
-    count, side = {"train": 30, "test": 20}, 64 if name == "celeb_a" else 32
-    parts = {split: {"pixels": np.zeros((n, side, side, 3), np.uint8)} for split, n in count.items()}
-    monkeypatch.setattr(tfds_sets, "_split", lambda name, builder, split: parts[split])
-    with pytest.raises(UserError, match=f"it has {found}"):
-        tfds_sets._read(name, None, "TFDS")
+@pytest.mark.parametrize(
+    ("name", "found", "whole"),
+    [
+        ("celeb_a", (30, 20), "162,770 and 19,962"),
+        ("celeb_a_crop118", (162_770, 0), "162,770 and 19,962"),
+        ("svhn_cropped", (73_257, 26_000), "73,257 and 26,032"),
+        ("mnist", (59_999, 10_000), "60,000 and 10,000"),  # its ORDER_PROOF is of the test labels alone
+    ],
+)
+def test_a_built_set_that_was_cut_short_is_refused_and_not_kept(nowhere, monkeypatch, name, found, whole):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    built = nowhere / tfds_sets.builder_name(name) / "3.0.1"
+    built.mkdir(parents=True)
+    (built / "dataset_info.json").touch()
+    counts = {s: SimpleNamespace(num_examples=n) for s, n in zip(("train", "test"), found, strict=True)}
+    builder = SimpleNamespace(info=SimpleNamespace(splits=counts))
+    monkeypatch.setattr(tfds, "builder_from_directory", lambda folder: builder)
+    monkeypatch.setattr(tfds_sets, "_read", lambda name, builder, source: small_set(name))
+    refused(
+        nowhere, name, f"{built} has {found[0]:,} training and {found[1]:,} test images, not the {whole} of {name}; "
+        "remove this folder and build the set again"
+    )  # fmt: skip
+    assert not list(cache.folder().glob("*.npz"))
 
 
 def test_the_newest_version_of_a_built_set_is_taken(tmp_path):
