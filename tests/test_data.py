@@ -538,6 +538,26 @@ def test_needs_speaks_of_the_size_and_the_colour_it_asks_for():
         needs("digits", train=5000)
 
 
+def test_needs_tells_of_missing_labels_only_what_needs_them(nowhere):
+    pictures(nowhere / "own", [f"{number}.png" for number in range(20)])
+    own = f"folder:{nowhere / 'own'}"
+    needs(own, side=None, channels=None, varied=True)
+    with pytest.raises(
+        UserError, match="has no labels, which this experiment needs: choose .* a folder of its own"
+    ) as e:
+        needs(own, side=None, channels=None, labels=True)
+    assert "\n" not in str(e.value)
+    needs("digits", labels=True)
+
+
+def test_needs_asks_the_binary_digits_themselves_for_labels(nowhere, monkeypatch):
+    unlabelled = Images("binarized_mnist", *(np.zeros((n, 28, 28, 1), np.uint8) for n in (50, 50)))
+    monkeypatch.setattr("common.data.needs.load", lambda name, data_dir: unlabelled)
+    needs("binarized_mnist")
+    with pytest.raises(UserError, match="'binarized_mnist' has no labels"):
+        needs("binarized_mnist", labels=True)
+
+
 @needs_data
 def test_mnist_is_the_original_in_file_order():
     images = data.load("mnist")
