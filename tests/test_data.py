@@ -484,6 +484,27 @@ def test_pack_is_read_anew_when_its_bytes_change(nowhere):
         assert np.all(images.test == shade) and images.shape == (28, 28, 1) and len(images.train) == 0
 
 
+def test_what_is_known_of_a_set_is_known_without_making_it(nowhere, monkeypatch):
+    """A pack that was read, then another that was not, then the whole set, unread and read."""
+    monkeypatch.setenv("REPRO_DATA", str(nowhere))
+    assert sources.known("svhn_cropped") == {}
+    pack = nowhere / PACK_FILES["svhn_cropped"]
+    np.savez(pack, **whole_pack("svhn_cropped"))
+    assert sources.known("svhn_cropped") == {}
+    read = data.load("svhn_cropped").fingerprint
+    assert sources.known("svhn_cropped") == {"fingerprint": read}
+    np.savez(pack, **whole_pack("svhn_cropped") | {"images": np.ones((20, 32, 32, 3), np.uint8)})
+    assert sources.known("svhn_cropped") == {}
+    for file in tfds_sets.ORIGINALS["svhn_cropped"]:
+        (nowhere / file).touch()
+    assert sources.known("svhn_cropped") == {"stand_in": ""}
+    whole = cache.cached("svhn_cropped-tfds", lambda: small_set("svhn_cropped"))
+    assert sources.known("svhn_cropped") == {"fingerprint": whole.fingerprint}
+    monkeypatch.setenv("REPRO_DATA", str(nowhere / "gone"))
+    with pytest.raises(UserError, match="no data folder"):
+        sources.known("svhn_cropped")
+
+
 @pytest.mark.parametrize(("name", "split", "first"), [("mnist", "train", "0"), ("celeb_a", "test", "182638.jpg")])
 def test_original_order_undoes_the_order_of_tfds(name, split, first):
     """TFDS's own shuffler, fed with its keys, gives back rows that the restored order names."""
