@@ -49,11 +49,14 @@ def draw_rows(rows, results_dir) -> None:
         side_by_side(sheets, folder / "samples.png", note)
 
 
-def draw_layers(nets, longer, sheets, results_dir) -> None:
-    """Figure 2.4 of the nets and the longer trained ones, and Figure A.2 of `sheets`: {(model, depth): record}."""
+def draw_layers(sweeps, sheets, results_dir) -> None:
+    """Figure 2.4 and, of `sheets`, Figure A.2; each set of nets is {(model, depth): record}.
+
+    sweeps: nets of one recipe each; the first are drawn as lines and bars, of the others those of the most depths.
+    """
     folder = Path(results_dir) / "ahmed_ch2"
-    if nets:
-        figure_2_4(nets, longer, folder / "figure_2_4.png")
+    if sweeps:
+        figure_2_4(sweeps[0], max(sweeps[1:], key=len, default={}), folder / "figure_2_4.png")
     if sheets:
         nets = {A_2[key]: record for key, record in sheets.items()}
         note = f"Figure A.2: samples; field: the printed receptive field. {of_nets(nets)}"

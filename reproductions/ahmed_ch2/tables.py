@@ -59,16 +59,15 @@ def make(records: list[Record], results_dir: str | Path) -> None:
             if table.rows:
                 table.write(folder / name)
     layers, latents, labels = (of_largest(records, experiment=name) for name in ("layers", "latents", "labels"))
-    nets, *longer = (sweep(layers, variant=recipe) for recipe in RECIPES)
-    if nets:
-        figure_2_4(nets, *longer).write(folder / "figure_2_4")
+    sweeps = [found for recipe in RECIPES if (found := sweep(layers, variant=recipe))]
+    if sweeps:
+        figure_2_4(*sweeps).write(folder / "figure_2_4")
     planes = [r for nets in by_length(latents, experiment="latents") for r in nets]
     if planes:
         neighbours(planes).write(folder / "figure_2_5")
     figures.draw_rows(rows, results_dir)
-    figures.draw_layers(
-        nets, max(longer, key=len), longest_group(layers, place, figures.A_2, experiment="layers"), results_dir
-    )
+    sheets = longest_group(layers, place, figures.A_2, experiment="layers")
+    figures.draw_layers(sweeps, sheets, results_dir)
     of_plane = longest_group(latents, lambda r: r.settings["model"], figures.PLANES, experiment="latents", latent=2)
     figures.draw_plane(of_plane, planes, results_dir)
     figures.draw_labels(longest(labels, experiment="labels"), results_dir)

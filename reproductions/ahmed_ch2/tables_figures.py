@@ -16,7 +16,10 @@ def sweep(records, **match) -> dict[tuple[str, int], Record]:
 
 
 def figure_2_4(nets, *longer) -> Table:
-    """Development numbers of the authors beside ours, by depth; then those of longer trainings, recipe by recipe."""
+    """Development numbers of the authors beside ours, by depth; then those of longer trainings, recipe by recipe.
+
+    nets: of the first recipe that has run; longer: of those after it.
+    """
     lines = [depth_line(nets, depth) for depth in DEPTHS]
     lines += [depth_line(found, depth) for found in longer for depth in DEPTHS if depth in {n for _, n in found}]
     records, trained = list(nets.values()), [r for found in longer for r in found.values()]
