@@ -321,6 +321,22 @@ def test_pages_say_warm_up_width_and_length(tmp_path):
     assert captions["samples"].endswith("5,000, learning rate 0.003 (Gated, no upsampling).")
 
 
+def test_figure_2_4_is_there_whichever_recipe_has_run(tmp_path):
+    """Claims take any recipe, so its table and figure do: here those with the longer warm-up, and a plain VAE after."""
+    save_scores(tmp_path / "scores.npz", samples=np.zeros((4, 28, 28, 1), np.uint8))
+    nets = [dataclasses.replace(r, files={"scores": "scores.npz"}) for r in at_cpu(sweep(width=16))]
+    warmed = [changed(r, sizes.WARMED, {"iterations": 16_000, "warm_up": 5_000}) for r in nets]
+    tuned = [changed(r, sizes.TUNED, {"iterations": 30_000, "warm_up": 5_000}) for r in nets[:1]]
+    folder = tmp_path / "ahmed_ch2"
+    for records, last in ((warmed, ["12", "16,000"]), (warmed + tuned, ["0", "30,000"])):
+        tables.make(records, tmp_path)
+        lines = list(csv.DictReader((folder / "figure_2_4.csv").open(encoding="utf-8")))
+        assert [lines[-1]["layers"], lines[-1]["iterations"]] == last and lines[0]["iterations"] == "16,000"
+        caption = caption_of(folder / "figure_2_4.png")
+        assert "Lines in (a), bars in (b): 16,000 iterations, KL warm-up 5,000." in caption
+        assert ("Hollow circle, plain VAE: 30,000 iterations" in caption) == (len(records) > len(warmed))
+
+
 def test_a_pair_stands_in_a_grey_frame():
     images = np.zeros((2, 4, 9, 1), np.uint8)
     tiles = 255 - figures.framed(images)  # as on the page

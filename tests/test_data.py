@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -483,6 +484,27 @@ def test_pack_is_read_anew_when_its_bytes_change(nowhere):
         assert np.all(images.test == shade) and images.shape == (28, 28, 1) and len(images.train) == 0
 
 
+def test_what_is_known_of_a_set_is_known_without_making_it(nowhere, monkeypatch):
+    """A pack that was read, then another that was not, then the whole set, unread and read."""
+    monkeypatch.setenv("REPRO_DATA", str(nowhere))
+    assert sources.known("svhn_cropped") == {}
+    pack = nowhere / PACK_FILES["svhn_cropped"]
+    np.savez(pack, **whole_pack("svhn_cropped"))
+    assert sources.known("svhn_cropped") == {}
+    read = data.load("svhn_cropped").fingerprint
+    assert sources.known("svhn_cropped") == {"fingerprint": read}
+    np.savez(pack, **whole_pack("svhn_cropped") | {"images": np.ones((20, 32, 32, 3), np.uint8)})
+    assert sources.known("svhn_cropped") == {}
+    for file in tfds_sets.ORIGINALS["svhn_cropped"]:
+        (nowhere / file).touch()
+    assert sources.known("svhn_cropped") == {"stand_in": ""}
+    whole = cache.cached("svhn_cropped-tfds", lambda: small_set("svhn_cropped"))
+    assert sources.known("svhn_cropped") == {"fingerprint": whole.fingerprint}
+    monkeypatch.setenv("REPRO_DATA", str(nowhere / "gone"))
+    with pytest.raises(UserError, match="no data folder"):
+        sources.known("svhn_cropped")
+
+
 @pytest.mark.parametrize(("name", "split", "first"), [("mnist", "train", "0"), ("celeb_a", "test", "182638.jpg")])
 def test_original_order_undoes_the_order_of_tfds(name, split, first):
     """TFDS's own shuffler, fed with its keys, gives back rows that the restored order names."""
@@ -496,13 +518,29 @@ def test_original_order_undoes_the_order_of_tfds(name, split, first):
     assert keys[0] == first and tfds_sets._original_order(name, split, count).tolist() == stored
 
 
-@pytest.mark.parametrize(("name", "found"), [("celeb_a", "30 training and 20 test"), ("svhn_cropped", "30 training")])
-def test_a_built_set_that_was_cut_short_is_not_the_set(name, found, monkeypatch):
-    count, side = {"train": 30, "test": 20}, 64 if name == "celeb_a" else 32
-    parts = {split: {"pixels": np.zeros((n, side, side, 3), np.uint8)} for split, n in count.items()}
-    monkeypatch.setattr(tfds_sets, "_split", lambda name, builder, split: parts[split])
-    with pytest.raises(UserError, match=f"it has {found}"):
-        tfds_sets._read(name, None, "TFDS")
+@pytest.mark.parametrize(
+    ("name", "found", "whole"),
+    [
+        ("celeb_a", (30, 20), "162,770 and 19,962"),
+        ("celeb_a_crop118", (162_770, 0), "162,770 and 19,962"),
+        ("svhn_cropped", (73_257, 26_000), "73,257 and 26,032"),
+        ("mnist", (59_999, 10_000), "60,000 and 10,000"),  # its ORDER_PROOF is of the test labels alone
+    ],
+)
+def test_a_built_set_that_was_cut_short_is_refused_and_not_kept(nowhere, monkeypatch, name, found, whole):
+    tfds = pytest.importorskip("tensorflow_datasets")
+    built = nowhere / tfds_sets.builder_name(name) / "3.0.1"
+    built.mkdir(parents=True)
+    (built / "dataset_info.json").touch()
+    counts = {s: SimpleNamespace(num_examples=n) for s, n in zip(("train", "test"), found, strict=True)}
+    builder = SimpleNamespace(info=SimpleNamespace(splits=counts))
+    monkeypatch.setattr(tfds, "builder_from_directory", lambda folder: builder)
+    monkeypatch.setattr(tfds_sets, "_read", lambda name, builder, source: small_set(name))
+    refused(
+        nowhere, name, f"{built} has {found[0]:,} training and {found[1]:,} test images, not the {whole} of {name}; "
+        "remove this folder and build the set again"
+    )  # fmt: skip
+    assert not list(cache.folder().glob("*.npz"))
 
 
 def test_the_newest_version_of_a_built_set_is_taken(tmp_path):
@@ -519,6 +557,26 @@ def test_needs_speaks_of_the_size_and_the_colour_it_asks_for():
         needs("rooms32")
     with pytest.raises(UserError, match="1500 training and 297 test images; this experiment needs at least 5000"):
         needs("digits", train=5000)
+
+
+def test_needs_tells_of_missing_labels_only_what_needs_them(nowhere):
+    pictures(nowhere / "own", [f"{number}.png" for number in range(20)])
+    own = f"folder:{nowhere / 'own'}"
+    needs(own, side=None, channels=None, varied=True)
+    with pytest.raises(
+        UserError, match="has no labels, which this experiment needs: choose .* a folder of its own"
+    ) as e:
+        needs(own, side=None, channels=None, labels=True)
+    assert "\n" not in str(e.value)
+    needs("digits", labels=True)
+
+
+def test_needs_asks_the_binary_digits_themselves_for_labels(nowhere, monkeypatch):
+    unlabelled = Images("binarized_mnist", *(np.zeros((n, 28, 28, 1), np.uint8) for n in (50, 50)))
+    monkeypatch.setattr("common.data.needs.load", lambda name, data_dir: unlabelled)
+    needs("binarized_mnist")
+    with pytest.raises(UserError, match="'binarized_mnist' has no labels"):
+        needs("binarized_mnist", labels=True)
 
 
 @needs_data

@@ -322,6 +322,13 @@ def test_single_losses_and_networks_on_the_way_come_back_too(tmp_path, monkeypat
     assert any((a != b).any() for a, b in zip(found["here", name], found["here", "000001.weights.h5"], strict=True))
 
 
+@jax
+def test_the_work_folder_of_an_exported_training_names_the_device_that_trained(trained):
+    np.savez(trained / "state.npz", **np.load(trained / "state.npz"), device="NVIDIA H100")
+    assert read(trained, games.make("vae", momentum)) == 2
+    assert (trained / "work/trained_on").read_text(encoding="utf-8") == "NVIDIA H100"
+
+
 def test_the_record_of_an_exported_training_names_the_device_that_trained(trained):
     state = dict(np.load(trained / "state.npz"))
     assert export.trained_on(trained) == "another machine"  # of a runner that did not say

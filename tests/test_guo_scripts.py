@@ -280,7 +280,7 @@ MISTAKES = {
     "one image": ("faces", ["--dataset=folder:{f}/one@64"], "only one image in"),
     "side of faces": ("faces", ["--dataset=digits"], "has images of 28x28; the nets take 64x64: folder:PATH@64"),
     "colour": ("gan", ["--dataset=faces64"], "takes grey 28x28 ones"),
-    "no labels": ("cvae_gan", ["--dataset=folder:{f}/plain"], "has no labels, which the judge of samples needs"),
+    "no labels": ("cvae_gan", ["--dataset=folder:{f}/plain"], "has no labels, which this experiment needs"),
     "few digits": ("vae", ["--dataset=folder:{f}/few"], "needs at least 32 and 4: add images (the last tenth"),
     "few faces": ("faces", ["--dataset=folder:{f}/few@64"], "needs at least 8 and 4: add images (the last tenth"),
     "few samples": ("gan", ["--model=gan", "--set=samples=1"], "samples=1: at least 4 expected, for a spread"),

@@ -17,7 +17,7 @@ from PIL import Image
 from reporting_toy import write_records, write_room
 
 from common.errors import UserError
-from common.reporting import rooms
+from common.reporting import check, rooms
 from common.reporting.__main__ import main
 from common.reporting.claims import Measurement, measure
 from common.reporting.figures import caption_of, image_grid, save_figure, save_image, style
@@ -175,6 +175,31 @@ BREAKS = {
     "tables": (lambda p: edit(p / "rooms/toy/tables.py", "record.seconds", 'record.metrics["area"]'),
                "toy: its tables failed with KeyError: 'area'"),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("known", "warned"),
+    [({}, 0), ({"fingerprint": "b"}, 0), ({"fingerprint": "a"}, 2), ({"stand_in": ""}, 1)],
+)
+def test_check_warns_of_records_of_images_that_were_replaced(place, capsys, monkeypatch, known, warned):
+    """Two records of one pack, one of which names it no stand-in, and records of sets that no longer lie here."""
+
+    def told(name):
+        if name != "celeb_a":
+            raise UserError("not found")
+        return known
+
+    monkeypatch.setattr(check.sources, "known", told)
+    for seed, stand_in in ((1, "half of it"), (2, "")):
+        path = place / f"results/records/toy/ood/cpu-vae-as_described-mnist-s{seed}.json"
+        edit(path, '"name": "mnist"', '"fingerprint": "b", "name": "celeb_a"')
+        edit(path, '"stand_in": ""', f'"stand_in": "{stand_in}"')
+    run(place, "tables")
+    capsys.readouterr()
+    assert run(place, "check") == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "other images than lie here" in line]
+    records = f"{warned} record{'s' * (warned > 1)} of data set 'celeb_a'"
+    assert [line.split(" were made")[0] for line in said] == ([f"warning: {records}"] if warned else [])
 
 
 @pytest.mark.parametrize("name", BREAKS)

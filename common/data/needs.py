@@ -7,18 +7,20 @@ import numpy as np
 from common.data import load
 from common.errors import UserError
 
-GREY_28 = ("binarized_mnist", "digits", "fashion_mnist", "mnist")  # known to be so, and not read for the check
+UNLABELLED = "binarized_mnist"
+GREY_28 = (UNLABELLED, "digits", "fashion_mnist", "mnist")  # known to be so, and not read for the check
 SURE = 250  # images that each of them has in both parts
 
 
 @functools.cache  # every run of a command asks, mostly of one data set
-def needs(name, data_dir=None, side=28, channels=1, train=1, test=1, varied=False):
+def needs(name, data_dir=None, side=28, channels=1, train=1, test=1, varied=False, labels=False):
     """Raises UserError unless data set `name` has at least so many images, of this size and these channels.
 
     side, channels: None for any. varied: some class must have test images that differ, and there must be two classes;
-    sets without labels pass, for what needs labels says so itself.
+    sets without labels pass. labels: they do not pass.
     """
-    if name in GREY_28 and (side or 28, channels or 1) == (28, 1) and max(train, test) <= SURE:
+    listed = name in GREY_28 and not (labels and name == UNLABELLED)
+    if listed and (side or 28, channels or 1) == (28, 1) and max(train, test) <= SURE:
         return
     images = load(name, data_dir)
     height, width, found = images.shape
@@ -33,6 +35,11 @@ def needs(name, data_dir=None, side=28, channels=1, train=1, test=1, varied=Fals
         raise UserError(
             f"'{name}' has {len(images.train)} training and {len(images.test)} test images; this experiment needs at "
             f"least {train} and {test}: add images (the last tenth of a folder is its test set)"
+        )
+    if labels and (images.train_labels is None or images.test_labels is None):
+        raise UserError(
+            f"'{name}' has no labels, which this experiment needs: choose mnist or digits, or put each class of a "
+            "folder into a folder of its own"
         )
     if varied and images.test_labels is not None:
         classes = [images.test[images.test_labels == label] for label in np.unique(images.test_labels)]

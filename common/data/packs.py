@@ -53,11 +53,16 @@ def find(name: str, data_dir: Path | None) -> list[Path] | None:
 
 def load(name: str, files: list[Path]) -> Images:
     """Decode the pack once; the cache is bound to the pack's bytes. Raises UserError for a damaged pack."""
+    return cache.cached(key(name, files), lambda: _read(name, files))
+
+
+def key(name: str, files: list[Path]) -> str:
+    """What the decoded pack is kept under."""
     digest = hashlib.sha256()
     for file in files:
         with cache.reading(file, f"the expected pack of {name}"), file.open("rb") as handle:
             digest.update(hashlib.file_digest(handle, "sha256").digest())
-    return cache.cached(f"{name}-pack-{digest.hexdigest()[:12]}", lambda: _read(name, files))
+    return f"{name}-pack-{digest.hexdigest()[:12]}"
 
 
 def _read(name: str, files: list[Path]) -> Images:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from common.data import cache, packs, tfds_sets
@@ -19,25 +20,48 @@ NAMES = tuple(sorted({*tfds_sets.NAMES, *packs.PACKS}))
 
 def load(name: str, data_dir: str | None = None) -> Images:
     """The real set `name` (one of NAMES). data_dir: default the environment variable REPRO_DATA. Raises UserError."""
-    root = _root(data_dir)
-    if name in tfds_sets.NAMES:
-        key = f"{name}-tfds"
-        if kept := cache.read(key):
-            return kept
-        if built := tfds_sets.find_built(name, root):
-            return cache.cached(key, lambda: tfds_sets.from_built(name, built))
-        if originals := tfds_sets.find_originals(name, root):
-            return cache.cached(key, lambda: tfds_sets.from_originals(name, originals))
-        if name == "binarized_mnist" and (packed := tfds_sets.find_packed_binarized(root)):
-            return cache.cached(key, lambda: tfds_sets.from_packed_binarized(packed))
+    root, key = _root(data_dir), f"{name}-tfds"
+    if name in tfds_sets.NAMES and (kept := cache.read(key)):
+        return kept
+    if whole := _whole(name, root):
+        return cache.cached(key, whole)
     if files := packs.find(name, root):
         return packs.load(name, files)
     if name in tfds_sets.NAMES and not os.environ.get("REPRO_OFFLINE"):
         try:
-            return cache.cached(f"{name}-tfds", lambda: tfds_sets.from_download(name))
+            return cache.cached(key, lambda: tfds_sets.from_download(name))
         except tfds_sets.DownloadFailed as error:
             raise UserError(f"{_missing(name, root)}; the download failed ({error})") from error
     raise UserError(_missing(name, root))
+
+
+def known(name: str, data_dir: str | None = None) -> dict[str, str]:
+    """What a record of `load(name)` would say in its `data`, as far as that is known without making any images.
+
+    The fingerprint of images that an earlier call kept; of a whole set that nobody has read yet, that it is no
+    stand-in; {} where there is neither. Raises UserError for a data folder that is not there.
+    """
+    root, kept = _root(data_dir), None
+    if name in tfds_sets.NAMES:
+        kept = cache.read(f"{name}-tfds")
+        if kept is None and _whole(name, root):
+            return {"stand_in": ""}
+    if kept is None and (files := packs.find(name, root)):
+        kept = cache.read(packs.key(name, files))
+    return {} if kept is None else {"fingerprint": kept.fingerprint}
+
+
+def _whole(name: str, root: Path | None) -> Callable[[], Images] | None:
+    """How to read the whole set from what lies here; None if it does not."""
+    if name not in tfds_sets.NAMES:
+        return None
+    if built := tfds_sets.find_built(name, root):
+        return lambda: tfds_sets.from_built(name, built)
+    if originals := tfds_sets.find_originals(name, root):
+        return lambda: tfds_sets.from_originals(name, originals)
+    if name == "binarized_mnist" and (packed := tfds_sets.find_packed_binarized(root)):
+        return lambda: tfds_sets.from_packed_binarized(packed)
+    return None
 
 
 def _root(data_dir: str | None) -> Path | None:

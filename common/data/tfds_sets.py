@@ -36,8 +36,16 @@ ORDER_PROOF = {
     "kmnist": "77d83a49ca5434c5",
     "cifar10": "cec8a24a1e92aa2e",
 }
-# Training and test images of the sets that TFDS stores without such a proof.
-SIZES = {"celeb_a": (162_770, 19_962), "svhn_cropped": (73_257, 26_032)}
+# (training, test) images of each builder: a build that was cut short must not pass as the set itself.
+SIZES = {
+    "mnist": (60_000, 10_000),
+    "binarized_mnist": (50_000, 10_000),
+    "fashion_mnist": (60_000, 10_000),
+    "kmnist": (60_000, 10_000),
+    "cifar10": (50_000, 10_000),
+    "svhn_cropped": (73_257, 26_032),
+    "celeb_a": (162_770, 19_962),
+}
 
 _IDX = tuple(
     f"{part}-ubyte.gz" for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
@@ -93,15 +101,27 @@ def find_packed_binarized(data_dir: Path | None) -> Path | None:
 
 
 def from_built(name: str, folder: Path) -> Images:
-    """Read a set that TFDS has built. Raises UserError if it is damaged or another set."""
+    """Read a set that TFDS has built. Raises UserError if it is damaged, cut short or another set."""
+    what = f"a built TFDS set of {name}"
     with _quiet():
         import tensorflow_datasets as tfds
 
-        with cache.reading(folder, f"a built TFDS set of {name}", Exception):  # TFDS passes on what its readers raise
-            images = _read(name, tfds.builder_from_directory(folder), f"TFDS {name}, built set")
-            if not len(images.train):
-                raise ValueError("there is no training image")
-            return images
+        with cache.reading(folder, what, Exception):  # TFDS passes on what its readers raise
+            builder = tfds.builder_from_directory(folder)
+            found = tuple(builder.info.splits[split].num_examples for split in ("train", "test"))
+        _require_whole(name, found, folder)
+        with cache.reading(folder, what, Exception):
+            return _read(name, builder, f"TFDS {name}, built set")
+
+
+def _require_whole(name: str, found: tuple[int, int], folder: Path) -> None:
+    """Raises UserError unless `found`, the training and test images of a built set, are as many as `SIZES` says."""
+    whole = SIZES[builder_name(name)]
+    if found != whole:
+        raise UserError(
+            f"{folder} has {found[0]:,} training and {found[1]:,} test images, not the {whole[0]:,} and {whole[1]:,} "
+            f"of {name}; remove this folder and build the set again"
+        )
 
 
 def from_originals(name: str, folder: Path, shown: Path | None = None) -> Images:
@@ -198,9 +218,6 @@ def _read(name: str, builder, source: str) -> Images:
         factor_names=factor_names,
         source=source,
     )
-    found, whole = (len(images.train), len(images.test)), SIZES.get(builder_name(name))
-    if whole and found != whole:  # a build that was cut short must not pass as the set itself
-        raise UserError(f"it has {found[0]:,} training and {found[1]:,} test images, not {whole[0]:,} and {whole[1]:,}")
     if ORDER_PROOF.get(name, proof := order_proof(images)) != proof:
         raise RuntimeError(f"{source}: the original order of the images could not be restored")
     return images

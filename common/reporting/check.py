@@ -5,6 +5,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from common.data import sources
 from common.errors import UserError
 from common.reporting.claims import comparable
 from common.reporting.files import sha256
@@ -25,7 +26,8 @@ def check(
     Failures: a record that does not load, a file that is missing or has another SHA-256, a claim with neither verdict
     nor reason, a measure that fails or mixes binarisation, split, evaluator or scale, a table that fails or regenerates
     differently, a table or drawing that no room writes any more, records of one data set with different pixels.
-    Warnings: stale rows, records of no room, claims whose measurement names no records, changed drawings.
+    Warnings: stale rows, records of no room, records of other images than lie here now, claims whose measurement names
+    no records, changed drawings.
     """
     results_dir = Path(results_dir)
     failures, warnings, records = [], [], []
@@ -48,6 +50,7 @@ def check(
     warnings += [
         f"{count} records of '{text}' without a code fingerprint may be stale" for text, count in blind.items()
     ]
+    warnings += _replaced(records)
     if failures:
         return [*failures, "the tables were not compared: mend the records first"], warnings
     told = _tell_all(rooms, results_dir, root, failures)
@@ -77,6 +80,28 @@ def _other_pixels(records: list[Record]) -> list[str]:
         "older loader again"
         for name, found in sorted(seen.items()) if len(found) > 1
     ]  # fmt: skip
+
+
+def _replaced(records: list[Record]) -> list[str]:
+    """Records whose data set's name stands for other images here now: a pack gave way to the whole set, or to more.
+
+    A command takes such a record for its own, for it asks for no images before it runs. Only what is known without
+    reading a set anew is compared; folders of images, the commands compare themselves.
+    """
+    lines = []
+    for name in sorted({record.data.get("name", "") for record in records} & set(sources.NAMES)):
+        try:
+            here = sources.known(name)
+        except UserError:  # no such data folder, or a pack that cannot be read: whoever runs it is told
+            continue
+        of_name = [record.data for record in records if record.data.get("name") == name]
+        other = sum(any(data.get(field, now) != now for field, now in here.items()) for data in of_name)
+        if other:
+            lines.append(
+                f"{other} record{'s' * (other > 1)} of data set '{name}' were made with other images than lie here "
+                "now: give their commands again with --rerun"
+            )
+    return lines
 
 
 def _changed_files(record: Record, results_dir: Path) -> list[str]:

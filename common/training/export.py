@@ -259,6 +259,7 @@ def reading_fit(folder, original):
         import_state(game, folder)
         write_log(meta, state["log"], work / "log.csv")
         checkpoints.save(game, work)
+        (work / "trained_on").write_text(trained_on(folder), encoding="utf-8")  # for who evaluates it again
         return original(game, **sequence, work=work, callbacks=callbacks, **rest)  # finds a finished training
 
     return fit

@@ -1,7 +1,22 @@
-"""What captions and notes say of the nets they show: scale, data, length, schedule, width and machine, from records."""
+"""What captions and notes say: what is printed; of the nets, scale, data, length, schedule, width and machine."""
 
+import functools
+from pathlib import Path
+
+from common.reporting.claims import Claim, load_claims
 from common.reporting.tables import where_trained as by_machine
 from reproductions.ahmed_ch2.selection import learning_rate, schedule, warm_up
+
+
+@functools.cache  # asked for every row and every bar
+def claims() -> dict[str, Claim]:
+    """{claim id: claim} of this chapter."""
+    return {claim.claim_id: claim for claim in load_claims(Path(__file__).with_name("claims.csv"))}
+
+
+def printed() -> dict[str, str]:
+    """{claim id: what is printed}."""
+    return {name: claim.printed.replace("<=", "≤") for name, claim in claims().items()}
 
 
 def scale_and_data(record) -> str:

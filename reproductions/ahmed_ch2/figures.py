@@ -1,15 +1,13 @@
 """Figures 2.4, 2.5, A.2 and A.3 and the sample sheets, drawn from records only."""
 
-import functools
 from pathlib import Path
 
 import numpy as np
 from matplotlib import patheffects
 
-from common.reporting.claims import load_claims
 from common.reporting.figures import COLOURS, image_grid, plt, save_figure, style
 from common.reporting.records import load_scores
-from reproductions.ahmed_ch2.captions import of_nets, origin, scale_and_data, schedules, where_trained
+from reproductions.ahmed_ch2.captions import claims, of_nets, origin, scale_and_data, schedules, where_trained
 from reproductions.ahmed_ch2.selection import nll, schedule, span, warm_up
 from reproductions.ahmed_ch2.sizes import FULL
 
@@ -51,16 +49,20 @@ def draw_rows(rows, results_dir) -> None:
         side_by_side(sheets, folder / "samples.png", note)
 
 
-def draw_layers(nets, longer, sheets, results_dir) -> None:
-    """Figure 2.4 of the nets and the longer trained ones, and Figure A.2 of `sheets`: {(model, depth): record}."""
+def draw_layers(sweeps, sheets, results_dir) -> None:
+    """Figure 2.4 and, of `sheets`, Figure A.2; each set of nets is {(model, depth): record}.
+
+    sweeps: nets of one recipe each; the first are drawn as lines and bars, of the others those of the most depths.
+    """
     folder = Path(results_dir) / "ahmed_ch2"
-    if nets:
-        figure_2_4(nets, longer, folder / "figure_2_4.png")
+    if sweeps:
+        figure_2_4(sweeps[0], max(sweeps[1:], key=len, default={}), folder / "figure_2_4.png")
     if sheets:
         nets = {A_2[key]: record for key, record in sheets.items()}
         note = f"Figure A.2: samples; field: the printed receptive field. {of_nets(nets)}"
+        fields = {key: claims()[claim_id].printed_value for key, claim_id in FIELDS.items()}
         shown = [
-            (f"{A_2[key]}: field {printed_values()[FIELDS[key]]:.0f}", arrays_of(sheets[key], results_dir)["samples"])
+            (f"{A_2[key]}: field {fields[key]:.0f}", arrays_of(sheets[key], results_dir)["samples"])
             for key in A_2 if key in sheets
         ]  # fmt: skip
         side_by_side(shown, folder / "figure_a_2.png", note)
@@ -101,15 +103,9 @@ def learning_rates(trained) -> str:
     return f"the learning rate ends at 0 for {', '.join(ending)} alone" if ending else "the learning rate is constant"
 
 
-@functools.cache
-def printed_values() -> dict[str, float]:
-    """{claim id: printed number}."""
-    return {claim.claim_id: claim.printed_value for claim in load_claims(Path(__file__).with_name("claims.csv"))}
-
-
 def theirs(name) -> np.ndarray:
     """The authors' development numbers of a bar (KL, REC, SUM) by THEIRS, nats."""
-    return np.array([printed_values()[f"F2.4b-{name}-L{depth:02d}"] for depth in THEIRS])
+    return np.array([claims()[f"F2.4b-{name}-L{depth:02d}"].printed_value for depth in THEIRS])
 
 
 def figure_2_4(nets, longer, path) -> Path:
@@ -275,7 +271,7 @@ def lengths(trained, path) -> Path:
             colour = COLOURS[number]
             axis.semilogx([r.steps for r in runs], [nll(r) for r in runs], "os^vD"[number] + "-", color=colour,
                           label=TITLES[model])  # fmt: skip
-            axis.plot(FULL, printed_values()[PRINTED[model]], "os^vD"[number], color=colour, mfc="white", ms=8)
+            axis.plot(FULL, claims()[PRINTED[model]].printed_value, "os^vD"[number], color=colour, mfc="white", ms=8)
         axis.set(xlabel="iterations", ylabel="test nats", xlim=(None, 1.3 * FULL))
         axis.legend(fontsize=9)
         warm_ups = [

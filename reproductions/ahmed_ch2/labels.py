@@ -70,7 +70,7 @@ def run(settings, images, work):
 
 
 def main():
-    for wanted in [runs.possible(each) for each in experiment.asked(EXPERIMENT, ["conditional"])]:
+    for wanted in [runs.possible(each, labels=True) for each in experiment.asked(EXPERIMENT, ["conditional"])]:
         experiment.execute(EXPERIMENT, run, wanted)
 
 

@@ -83,7 +83,8 @@ def run(settings, images, work):
 
 def main():
     sizes_of_z = integers("latent", FLAGS.latent, 1)
-    for wanted in [runs.possible(each) for each in experiment.asked(EXPERIMENT, FLAGS.model, latent=sizes_of_z)]:
+    asked = experiment.asked(EXPERIMENT, FLAGS.model, latent=sizes_of_z)
+    for wanted in [runs.possible(each, labels=True) for each in asked]:
         experiment.execute(EXPERIMENT, run, wanted)
 
 

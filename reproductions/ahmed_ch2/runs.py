@@ -42,9 +42,12 @@ def bits_of(images: Images, settings) -> BinaryImages:
     return binary_images(images, settings["binarisation"], 1, FLAGS.data_dir)
 
 
-def possible(settings):
-    """The settings of a run, before it trains; raises UserError for images, filters or averages that cannot be used."""
-    needs(settings.dataset, FLAGS.data_dir, train=32, test=4)
+def possible(settings, labels=False):
+    """The settings of a run, before it trains; raises UserError for images, filters or averages that cannot be used.
+
+    labels: whether it needs those of its images.
+    """
+    needs(settings.dataset, FLAGS.data_dir, train=32, test=4, labels=labels)
     if settings.options.get("average", 0) >= 1:
         raise UserError(f"average={settings['average']:g}: a number below 1 expected, the share kept at each step")
     return pixels.with_centre(settings)

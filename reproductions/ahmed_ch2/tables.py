@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common.reporting.claims import load_claims
 from common.reporting.records import Record, load_scores, select
 from common.reporting.rooms import SCALES
 from common.reporting.tables import Table, over_seeds, short
 from reproductions.ahmed_ch2 import captions, figures, sizes
+from reproductions.ahmed_ch2.captions import printed
 from reproductions.ahmed_ch2.claims_figures import place
 from reproductions.ahmed_ch2.claims_table import SATURATED, estimate_error
 from reproductions.ahmed_ch2.selection import (
@@ -27,7 +27,7 @@ from reproductions.ahmed_ch2.selection import (
     warm_up,
 )  # fmt: skip
 from reproductions.ahmed_ch2.sizes import FULL, RATE, WARM_UP
-from reproductions.ahmed_ch2.tables_figures import figure_2_4, neighbours, printed, sweep
+from reproductions.ahmed_ch2.tables_figures import figure_2_4, neighbours, sweep
 
 LENGTHS = tuple(f"tuned_{n}" for n in sizes.LENGTHS)
 ROWS = {  # model: (name in the table, claims of its printed numbers)
@@ -59,16 +59,15 @@ def make(records: list[Record], results_dir: str | Path) -> None:
             if table.rows:
                 table.write(folder / name)
     layers, latents, labels = (of_largest(records, experiment=name) for name in ("layers", "latents", "labels"))
-    nets, *longer = (sweep(layers, variant=recipe) for recipe in RECIPES)
-    if nets:
-        figure_2_4(nets, *longer).write(folder / "figure_2_4")
+    sweeps = [found for recipe in RECIPES if (found := sweep(layers, variant=recipe))]
+    if sweeps:
+        figure_2_4(*sweeps).write(folder / "figure_2_4")
     planes = [r for nets in by_length(latents, experiment="latents") for r in nets]
     if planes:
         neighbours(planes).write(folder / "figure_2_5")
     figures.draw_rows(rows, results_dir)
-    figures.draw_layers(
-        nets, max(longer, key=len), longest_group(layers, place, figures.A_2, experiment="layers"), results_dir
-    )
+    sheets = longest_group(layers, place, figures.A_2, experiment="layers")
+    figures.draw_layers(sweeps, sheets, results_dir)
     of_plane = longest_group(latents, lambda r: r.settings["model"], figures.PLANES, experiment="latents", latent=2)
     figures.draw_plane(of_plane, planes, results_dir)
     figures.draw_labels(longest(labels, experiment="labels"), results_dir)
@@ -86,8 +85,8 @@ def of_largest(records, **match) -> list[Record]:
 
 def table_2_1(rows, other_bits=False) -> Table:
     """All eleven rows: literature quoted, own rows with what was measured; nats. other_bits: have others run."""
-    cells, literature = printed(), [c for c in load_claims(Path(__file__).with_name("claims.csv"))
-                                    if c.claim_id.startswith("T2.1-") and c.kind == "quoted"]  # fmt: skip
+    cells = printed()
+    literature = [c for c in captions.claims().values() if c.claim_id.startswith("T2.1-") and c.kind == "quoted"]
     lines = [[c.what.removesuffix(" NLL"), cells[c.claim_id], *[None] * 12, "quoted"] for c in literature]
     for model, (name, ids) in ROWS.items():
         found = rows.get(model, [])

@@ -1,23 +1,10 @@
 """Figures 2.4 and 2.5 in numbers: what the authors print by depth, and neighbours in latent space, beside ours."""
 
-import functools
-from pathlib import Path
-
-from common.reporting.claims import load_claims
 from common.reporting.records import Record
 from common.reporting.tables import Table
 from reproductions.ahmed_ch2 import captions
 from reproductions.ahmed_ch2.claims_figures import DEPTHS, place
 from reproductions.ahmed_ch2.selection import chosen, learning_rate
-
-
-@functools.cache  # asked for every row
-def printed() -> dict[str, str]:
-    """{claim id: what is printed}."""
-    return {
-        claim.claim_id: claim.printed.replace("<=", "≤")
-        for claim in load_claims(Path(__file__).with_name("claims.csv"))
-    }
 
 
 def sweep(records, **match) -> dict[tuple[str, int], Record]:
@@ -29,7 +16,10 @@ def sweep(records, **match) -> dict[tuple[str, int], Record]:
 
 
 def figure_2_4(nets, *longer) -> Table:
-    """Development numbers of the authors beside ours, by depth; then those of longer trainings, recipe by recipe."""
+    """Development numbers of the authors beside ours, by depth; then those of longer trainings, recipe by recipe.
+
+    nets: of the first recipe that has run; longer: of those after it.
+    """
     lines = [depth_line(nets, depth) for depth in DEPTHS]
     lines += [depth_line(found, depth) for found in longer for depth in DEPTHS if depth in {n for _, n in found}]
     records, trained = list(nets.values()), [r for found in longer for r in found.values()]
@@ -48,7 +38,7 @@ def figure_2_4(nets, *longer) -> Table:
 
 def depth_line(nets, depth) -> list:
     """A row of `figure_2_4`."""
-    cells, vae, cnn = printed(), nets.get(("pixelvae", depth)), nets.get(("pixelcnn", depth))
+    cells, vae, cnn = captions.printed(), nets.get(("pixelvae", depth)), nets.get(("pixelcnn", depth))
     theirs = [float(cells[f"F2.4b-{name}-L{depth:02d}"]) for name in ("KL", "REC", "SUM")]
     metrics = ("kl_nats", "reconstruction_nats", "nll_bound_nats", "probe_accuracy", "active_units")
     *ours, probe, active = (vae.metrics.get(m) if vae else None for m in metrics)
@@ -60,7 +50,7 @@ def neighbours(planes) -> Table:
     """Neighbour errors by latent size; printed 7.2 and 22.9 at two dimensions."""
     lines = []
     for r in sorted(planes, key=lambda r: (r.settings["key"]["latent"], r.settings["model"], r.steps, r.seed)):
-        m, cells = r.metrics, printed()
+        m, cells = r.metrics, captions.printed()
         model, latent = r.settings["model"], r.settings["key"]["latent"]
         shown = cells["F2.5-01" if model == "pixelvae" else "F2.5-02"] if latent == 2 else None
         lines.append([

@@ -39,9 +39,10 @@ def labelled(images, side=28):
 
 def enough(settings, train=32, test=4, side=28):
     """The settings of a run, before it trains; raises UserError if the judge gets less than a batch of images, none
-    of `side`, or no spread of features or pictures.
+    of `side` that are grey and labelled (None: any), or no spread of features or pictures.
     """
-    needs(settings.dataset, experiment.FLAGS.data_dir, side, None if side is None else 1, train, test, varied=True)
+    own = {"channels": None} if side is None else {"labels": True}
+    needs(settings.dataset, experiment.FLAGS.data_dir, side, train=train, test=test, varied=True, **own)
     for name in {"samples", "curve_samples"} & settings.options.keys():
         if settings[name] < test:
             raise UserError(f"{name}={settings[name]}: at least {test} expected, for a spread")
