@@ -25,7 +25,7 @@ def signs(records, cells) -> Table:
         rows.append([str(digit), text[digit], *(" ".join(f"{value:.1f}" for value in values) for values in each)])
         for title, values in zip(SIGNS, each, strict=True):
             means[title].append(float(np.mean(values)))
-    notes = [*origin({"dcgan": found}), "Three numbers: seeds 1, 2 and 3; one: seed 1."] if found else []
+    notes = [*origin({"dcgan": found}), "Several numbers in a cell: one a seed, in order."] if found else []
     if len(rows) == len(DIGITS):
         notes += [near(title, column, list(text.values())) for title, column in means.items()]
     return Table("DCGAN: both signs of the logit, AUPR in per cent", ["held out", "printed", *SIGNS], rows, notes)
