@@ -19,6 +19,7 @@ the reason has what they gave), else "not run".
 
 import math
 
+import numpy as np
 from scipy.special import stdtrit
 
 from common.errors import UserError
@@ -67,6 +68,15 @@ def prediction_interval(values: tuple[float, ...], confidence: float = CONFIDENC
     low, high = t_interval(tuple(values), confidence)  # mean ± t sd / sqrt(n)
     middle, half = (low + high) / 2, (high - low) / 2 * math.sqrt(len(values) + 1)
     return middle - half, middle + half
+
+
+def pooled_variance(groups) -> tuple[float, int]:
+    """(variance, degrees of freedom) of one training, from the repeated trainings of several settings; 0 of freedom if
+    no setting [values] has two.
+    """
+    several = [values for values in groups if len(values) > 1]
+    degrees = sum(len(values) - 1 for values in several)
+    return sum((len(values) - 1) * float(np.var(values, ddof=1)) for values in several) / max(degrees, 1), degrees
 
 
 def _level(claim: Claim, found: Measurement) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from scipy import stats
 from common.reporting.claims import Measurement
 from common.reporting.records import Record, select
 from common.reporting.tables import short
+from common.reporting.verdicts import pooled_variance
 from reproductions.ahmed_ch2.sizes import FULL, LONG, RATE, ROWS, TUNED, WARMED, killed
 
 # Nats between a bar of Figure 2.4 and a row of Table 2.1. That they are two trainings of one setting is an assumption:
@@ -52,8 +53,7 @@ def of_a_training(records=()) -> tuple[float, int, str]:
     known = [values for values in settings.values() if len(values) >= SEEDS]
     if not known:
         return float(np.mean(np.square(REPEATS)) / 2), len(REPEATS), ONE_SEED
-    degrees = sum(len(values) - 1 for values in known)
-    variance = sum((len(values) - 1) * np.var(values, ddof=1) for values in known) / degrees
+    variance, degrees = pooled_variance(known)
     spread = f"the spread over seeds where there are {SEEDS} or more, {np.sqrt(variance):.2f} nats"
     reason = f"the interval takes {spread} (Student, {degrees} degrees of freedom), for all rows"
     return float(variance), degrees, reason

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from scipy.special import stdtrit
 
-from common.reporting.verdicts import CONFIDENCE, t_interval
+from common.reporting.verdicts import CONFIDENCE, pooled_variance, t_interval
 
 
 def hull(*intervals, low=-math.inf, high=math.inf) -> tuple[float, float] | None:
@@ -24,12 +24,10 @@ def borrowed_interval(value, cells) -> tuple[float, float] | None:
     """Where one more training of a cell with one training lands: value ± t sd sqrt(2), by the sd and the degrees of
     freedom that other cells of the model have together; None if none of them [values of a cell] has several.
     """
-    spread = [np.asarray(each, float) - np.mean(each) for each in cells if len(each) > 1]
-    if not spread:
+    variance, freedom = pooled_variance(cells)
+    if not freedom:
         return None
-    freedom = sum(len(each) - 1 for each in spread)
-    sd = math.sqrt(sum(float(np.sum(each**2)) for each in spread) / freedom)
-    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * sd * math.sqrt(2)
+    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(2 * variance)
     return value - half, value + half
 
 
